@@ -1,0 +1,223 @@
+"""Settings: the only reader of the environment. `.env.example` lists every variable.
+
+What is left out starts the demo; what is wrong stops the start with one sentence.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from pistore import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+SECRET_KEY = environment.secret(env, "SECRET_KEY", debug=DEBUG)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+ALLOWED_ORIGINS: list[str] = env.list("ALLOWED_ORIGINS", default=[])
+PROXY_COUNT: int = env.int("PROXY_COUNT", default=0)
+
+# Pi -----------------------------------------------------------------------------------------------
+
+PI_API_URL = environment.url(env, "PI_API_URL", debug=DEBUG, default="http://localhost:8314/v2")
+PI_SDK_URL = environment.url(
+    env, "PI_SDK_URL", debug=DEBUG, default="http://localhost:8314/pi-sdk.js"
+)
+PI_SDK_SANDBOX: bool = env.bool("PI_SDK_SANDBOX", default=DEBUG)
+PI_HORIZON_URL = environment.url(
+    env, "PI_HORIZON_URL", debug=DEBUG, default="http://localhost:8314/horizon"
+)
+PI_API_KEY = environment.secret(env, "PI_API_KEY", debug=DEBUG)
+PI_NETWORK = environment.one_of(env, "PI_NETWORK", environment.PI_NETWORKS, default="Pi Testnet")
+PI_WALLET_ADDRESS = environment.address(
+    env,
+    "PI_WALLET_ADDRESS",
+    debug=DEBUG,
+    default="GB4ZUXDJKHCGXPBGLLAP3RWJVSVNFPJM2HKNGA3S6AM3IGMSCJZAMX5D",
+)
+PI_VALIDATION_KEY: str = env.str("PI_VALIDATION_KEY", default="")
+ORDER_HOLD_MINUTES = environment.positive(env, "ORDER_HOLD_MINUTES", default=15)
+
+# Who may show the shop in a frame: the Pi Browser, its sandbox and PiNet, and wherever the SDK comes from.
+PI_SDK_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(PI_SDK_URL))
+PI_API_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(PI_API_URL))
+PI_FRAME_ANCESTORS = [
+    "'self'",
+    "https://app-cdn.minepi.com",
+    "https://sandbox.minepi.com",
+    "https://*.minepi.com",
+    "https://*.pinet.com",
+    *([PI_SDK_ORIGIN] if DEBUG else []),
+]
+
+# Django -------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "catalog",
+    "payments",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "pistore.urls"
+WSGI_APPLICATION = "pistore.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": environment.database(env, default=f"sqlite:///{BASE_DIR}/var/pistore.sqlite3")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = BASE_DIR / "var" / "media"
+# Goods that are sold as files: never below MEDIA_ROOT, where anybody could fetch them.
+DOWNLOADS_ROOT = BASE_DIR / "var" / "downloads"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "downloads": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DOWNLOADS_ROOT, "base_url": None},
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Security -----------------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = not DEBUG
+# Pi fetches the validation key without following redirects; probes of a load balancer come by plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^validation-key\.txt$", r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
+SECURE_HSTS_PRELOAD = not DEBUG
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_COUNT else None
+SESSION_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_HTTPONLY = True
+# Cookies exist for the admin alone; nothing else may carry or read them.
+SESSION_COOKIE_PATH = "/admin/"
+CSRF_COOKIE_PATH = "/admin/"
+X_FRAME_OPTIONS = "DENY"
+
+# Nobody may frame a page, unless the view says `@framable_by_pi`.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", PI_SDK_ORIGIN],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        # The SDK speaks to Pi's API from inside the page.
+        "connect-src": ["'self'", PI_SDK_ORIGIN, PI_API_ORIGIN],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+# Pi's demo frontend sends its requests with credentials and fails without this answer.
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key"]
+
+# API ----------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.sign_in.PioneerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_RENDERER_CLASSES": ["payments.json_bodies.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["payments.json_bodies.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_RATES": {
+        "pioneer": "120/min",
+        "stranger": "60/min",
+        "sign-in": "30/min",
+    },
+    "EXCEPTION_HANDLER": "payments.problems.answer",
+    "NUM_PROXIES": PROXY_COUNT,
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "pistore",
+    "DESCRIPTION": "A shop that takes Pi and never loses a payment.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}
