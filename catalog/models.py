@@ -1,0 +1,191 @@
+"""What is for sale, and how much of it there is. Knows nothing of orders or of Pi.
+
+A Product is what a buyer reads; a Variant is what a buyer buys: price and stock live there, in a row of
+their own, so that a member of staff who edits a text cannot overwrite a sale.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.core.files.storage import Storage, storages
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+# The smallest amount that Pi's chain can express (7 decimal places).
+SMALLEST_AMOUNT = Decimal("0.0000001")
+
+
+def downloads_storage() -> Storage:
+    return storages["downloads"]
+
+
+class Category(models.Model):
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Product(models.Model):
+    """What a buyer reads: texts and pictures. Every product has at least one variant."""
+
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=120, unique=True)
+    description = models.TextField(blank=True)
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="products")
+    published = models.BooleanField(
+        default=False, help_text="Only published products can be seen and bought."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("product", args=[self.slug])
+
+
+class Picture(models.Model):
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="pictures")
+    image = models.ImageField(
+        upload_to="products", width_field="width", height_field="height", max_length=200
+    )
+    width = models.PositiveIntegerField(editable=False, default=0)
+    height = models.PositiveIntegerField(editable=False, default=0)
+    alt = models.CharField(
+        "description", max_length=200, help_text="What a person who cannot see the picture is told."
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.alt
+
+
+class Delivery(models.TextChoices):
+    PHYSICAL = "physical", "shipped by staff"
+    DOWNLOAD = "download", "a file to download"
+    CODE = "code", "a code of its own for every unit"
+
+
+class Variant(models.Model):
+    """What a buyer buys. `price` is in Pi, 7 places; `on_hand` and `reserved` are whole units.
+
+    `reserved` of the units `on_hand` are promised to orders whose payment is under way; the difference can
+    still be sold. Where `tracked` is false there is always enough, and `on_hand` means nothing; holds are
+    counted all the same, so that tracking can be switched on at any time. Stock changes only through
+    `catalog.stock`.
+    """
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="variants")
+    sku = models.CharField(
+        "SKU",
+        max_length=64,
+        unique=True,
+        validators=[
+            RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, . _ - only.")
+        ],
+    )
+    option = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text="What sets it apart (“Large”); empty for a plain product.",
+    )
+    # 15 digits are as many as SQLite and JavaScript keep exactly.
+    price = models.DecimalField(
+        "price in Pi",
+        max_digits=15,
+        decimal_places=7,
+        validators=[MinValueValidator(SMALLEST_AMOUNT)],
+    )
+    tracked = models.BooleanField(
+        default=True, help_text="Count the stock. Without it the variant never sells out."
+    )
+    on_hand = models.PositiveIntegerField(default=0, editable=False)
+    reserved = models.PositiveIntegerField(default=0, editable=False)
+    delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.PHYSICAL)
+    file = models.FileField(
+        storage=downloads_storage,
+        upload_to="goods",
+        blank=True,
+        max_length=200,
+        help_text="The file that buyers of a download receive.",
+    )
+
+    class Meta:
+        ordering = ["product", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "option"], name="variant_option_once_per_product"
+            ),
+            models.CheckConstraint(condition=Q(price__gt=0), name="variant_price_above_zero"),
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0), name="variant_reserved_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(on_hand__gte=0), name="variant_on_hand_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(tracked=False) | Q(reserved__lte=F("on_hand")),
+                name="variant_reserved_within_on_hand",
+                violation_error_message="More units are promised to buyers than there are on hand.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(delivery=Delivery.CODE) | Q(tracked=True),
+                name="variant_codes_are_tracked",
+                violation_error_message="Codes are always counted: leave “tracked” on.",
+            ),
+            models.CheckConstraint(
+                condition=Q(delivery__in=Delivery.values), name="variant_delivery_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """The name that goes on an order: the product's, with the option where there is one."""
+        return f"{self.product.name} – {self.option}" if self.option else self.product.name
+
+    @property
+    def available(self) -> int | None:
+        """How many units can still be sold now; None means there is no limit."""
+        return self.on_hand - self.reserved if self.tracked else None
+
+    @property
+    def sold_out(self) -> bool:
+        return self.tracked and self.on_hand <= self.reserved
+
+
+class DeliveryCode(models.Model):
+    """One text (a key, a voucher) for one sold unit. `on_hand` of its variant counts the unsold ones."""
+
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="codes")
+    text = models.CharField(max_length=200, unique=True)
+    sold_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["variant", "id"], condition=Q(sold_at=None), name="delivery_code_unsold"
+            )
+        ]
+
+    def __str__(self) -> str:
+        # The text is the goods: it must not appear in lists, logs and delete pages.
+        return f"code {self.pk} of {self.variant_id}"
