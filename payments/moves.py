@@ -1,0 +1,99 @@
+"""The one place where a status changes, and where the story of every change is written.
+
+`move` is one UPDATE whose WHERE names the status just read. If no row changed, somebody was faster; a read
+followed by `save()` would have overwritten them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from payments.models import Event, EventKind, Order, PiPayment, Refund
+from payments.statuses import ORDER_MOVES, PAYMENT_MOVES, REFUND_MOVES
+
+Subject = Order | PiPayment | Refund
+
+MOVES: dict[type[Subject], dict[str, frozenset[str]]] = {
+    Order: ORDER_MOVES,
+    PiPayment: PAYMENT_MOVES,
+    Refund: REFUND_MOVES,
+}
+
+
+@dataclass(frozen=True)
+class By:
+    """The author of a change: who (`pioneer alice`, `staff bob`, `reconcile_payments`), by which door."""
+
+    actor: str
+    cause: str
+
+
+class IllegalMove(Exception):
+    """The table of moves does not allow this change. A mistake of ours; nothing was changed."""
+
+
+class Overtaken(Exception):
+    """The status was changed by somebody else since it was read. Look again at what is true."""
+
+
+def move(subject: Subject, to: str, *, by: By, note: str = "", **values: Any) -> None:
+    """This will change the status of `subject` (and `values` with it) and write the event.
+
+    Must run inside a transaction. Raises IllegalMove when the table forbids it, Overtaken when the row no
+    longer has the status that `subject` was read with.
+    """
+    before = subject.status
+    if to not in MOVES[type(subject)][before]:
+        raise IllegalMove(f"{subject}: {before} -> {to}")
+    rows = type(subject)._default_manager.filter(pk=subject.pk, status=before)
+    if not rows.update(status=to, **values):
+        raise Overtaken(f"{subject} is no longer {before}")
+    for name, value in {"status": to, **values}.items():
+        setattr(subject, name, value)
+    record(subject, EventKind.MOVED, by=by, before=before, after=to, note=note)
+
+
+def begin(subject: Subject, *, by: By, note: str = "") -> None:
+    """This will write the first event of a row that was just inserted, in the same transaction."""
+    record(subject, EventKind.MOVED, by=by, after=subject.status, note=note)
+
+
+def record(
+    subject: Subject, kind: EventKind, *, by: By, before: str = "", after: str = "", note: str = ""
+) -> None:
+    """This will append one event. `note` is cut to 500 characters and stripped of what SQL cannot hold."""
+    name = {Order: "order", PiPayment: "payment", Refund: "refund"}[type(subject)]
+    Event.objects.create(
+        **{name: subject},
+        kind=kind,
+        actor=by.actor,
+        cause=by.cause,
+        before=before,
+        after=after,
+        note=clean(note)[:500],
+    )
+
+
+def clean(text: str) -> str:
+    """Return `text` without NUL and lone surrogates, which PostgreSQL refuses."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+@contextmanager
+def locked(payment: PiPayment) -> Iterator[tuple[PiPayment, Order | None]]:
+    """This will open a transaction in which nobody else changes this payment or its order.
+
+    Rows are always locked in the order payment, order, refunds, variants, so nobody waits in a circle. The
+    yielded rows are read afresh: decide on them, not on what was known before.
+    """
+    with transaction.atomic(durable=True):
+        fresh = PiPayment.objects.select_for_update(no_key=True).get(pk=payment.pk)
+        order = None
+        if fresh.order_id is not None:
+            order = Order.objects.select_for_update(no_key=True).get(pk=fresh.order_id)
+        yield fresh, order
