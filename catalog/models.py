@@ -95,9 +95,7 @@ class Variant(models.Model):
         "SKU",
         max_length=64,
         unique=True,
-        validators=[
-            RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, . _ - only.")
-        ],
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, . _ - only.")],
     )
     option = models.CharField(
         max_length=80,
@@ -128,16 +126,10 @@ class Variant(models.Model):
     class Meta:
         ordering = ["product", "id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["product", "option"], name="variant_option_once_per_product"
-            ),
+            models.UniqueConstraint(fields=["product", "option"], name="variant_option_once_per_product"),
             models.CheckConstraint(condition=Q(price__gt=0), name="variant_price_above_zero"),
-            models.CheckConstraint(
-                condition=Q(reserved__gte=0), name="variant_reserved_not_negative"
-            ),
-            models.CheckConstraint(
-                condition=Q(on_hand__gte=0), name="variant_on_hand_not_negative"
-            ),
+            models.CheckConstraint(condition=Q(reserved__gte=0), name="variant_reserved_not_negative"),
+            models.CheckConstraint(condition=Q(on_hand__gte=0), name="variant_on_hand_not_negative"),
             models.CheckConstraint(
                 condition=Q(tracked=False) | Q(reserved__lte=F("on_hand")),
                 name="variant_reserved_within_on_hand",
@@ -148,9 +140,7 @@ class Variant(models.Model):
                 name="variant_codes_are_tracked",
                 violation_error_message="Codes are always counted: leave “tracked” on.",
             ),
-            models.CheckConstraint(
-                condition=Q(delivery__in=Delivery.values), name="variant_delivery_known"
-            ),
+            models.CheckConstraint(condition=Q(delivery__in=Delivery.values), name="variant_delivery_known"),
         ]
 
     def __str__(self) -> str:
@@ -181,9 +171,7 @@ class DeliveryCode(models.Model):
     class Meta:
         ordering = ["id"]
         indexes = [
-            models.Index(
-                fields=["variant", "id"], condition=Q(sold_at=None), name="delivery_code_unsold"
-            )
+            models.Index(fields=["variant", "id"], condition=Q(sold_at=None), name="delivery_code_unsold")
         ]
 
     def __str__(self) -> str:

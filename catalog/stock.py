@@ -34,9 +34,7 @@ def hold(quantities: Quantities) -> None:
     """This will promise the units to one order. Raises OutOfStock if any variant has too few left."""
     for variant_id, quantity in sorted(quantities.items()):
         enough = Q(tracked=False) | Q(on_hand__gte=F("reserved") + quantity)
-        if not Variant.objects.filter(enough, pk=variant_id).update(
-            reserved=F("reserved") + quantity
-        ):
+        if not Variant.objects.filter(enough, pk=variant_id).update(reserved=F("reserved") + quantity):
             raise OutOfStock(variant_id)
 
 
@@ -106,9 +104,7 @@ def sell_codes(variant_id: int, quantity: int) -> list[DeliveryCode]:
     The caller has already changed the variant's row in this transaction, which keeps rivals out.
     Raises CodesMissing if there are fewer.
     """
-    codes = list(
-        DeliveryCode.objects.filter(variant_id=variant_id, sold_at=None).order_by("id")[:quantity]
-    )
+    codes = list(DeliveryCode.objects.filter(variant_id=variant_id, sold_at=None).order_by("id")[:quantity])
     marked = DeliveryCode.objects.filter(pk__in=[code.pk for code in codes], sold_at=None).update(
         sold_at=timezone.now()
     )

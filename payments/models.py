@@ -60,9 +60,7 @@ class Pioneer(models.Model):
 class Order(models.Model):
     reference = models.CharField(max_length=16, unique=True, default=new_reference, editable=False)
     pioneer = models.ForeignKey(Pioneer, on_delete=models.PROTECT, related_name="orders")
-    status = models.CharField(
-        max_length=12, choices=OrderStatus, default=OrderStatus.PENDING, editable=False
-    )
+    status = models.CharField(max_length=12, choices=OrderStatus, default=OrderStatus.PENDING, editable=False)
     total = amount_field()
     held_by = models.OneToOneField(
         "PiPayment",
@@ -75,9 +73,7 @@ class Order(models.Model):
     )
     reserved_until = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(help_text="Until then an unpaid order stays open.")
-    review_reason = models.CharField(
-        max_length=20, choices=ReviewReason, blank=True, editable=False
-    )
+    review_reason = models.CharField(max_length=20, choices=ReviewReason, blank=True, editable=False)
     attention = models.CharField(
         max_length=200, blank=True, help_text="What staff should know; blocks nothing."
     )
@@ -94,17 +90,10 @@ class Order(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gt=0), name="order_total_above_zero"),
+            models.CheckConstraint(condition=Q(status__in=OrderStatus.values), name="order_status_known"),
             models.CheckConstraint(
-                condition=Q(status__in=OrderStatus.values), name="order_status_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    status=OrderStatus.RESERVED, held_by__isnull=False, reserved_until__isnull=False
-                )
-                | (
-                    ~Q(status=OrderStatus.RESERVED)
-                    & Q(held_by__isnull=True, reserved_until__isnull=True)
-                ),
+                condition=Q(status=OrderStatus.RESERVED, held_by__isnull=False, reserved_until__isnull=False)
+                | (~Q(status=OrderStatus.RESERVED) & Q(held_by__isnull=True, reserved_until__isnull=True)),
                 name="order_reserved_is_held",
             ),
             models.CheckConstraint(
@@ -180,9 +169,7 @@ class PiPayment(models.Model):
     identifier = models.CharField(
         max_length=64, unique=True, validators=[RegexValidator(rf"^{IDENTIFIER}\Z")]
     )
-    order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="payments"
-    )
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="payments")
     status = models.CharField(
         max_length=10, choices=PaymentStatus, default=PaymentStatus.CREATED, editable=False
     )
@@ -214,9 +201,7 @@ class PiPayment(models.Model):
         indexes = [models.Index(fields=["next_check_at"], name="payment_next_check")]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_above_zero"),
-            models.CheckConstraint(
-                condition=Q(status__in=PaymentStatus.values), name="payment_status_known"
-            ),
+            models.CheckConstraint(condition=Q(status__in=PaymentStatus.values), name="payment_status_known"),
             models.CheckConstraint(
                 condition=~Q(status=PaymentStatus.CANCELLED) | Q(txid__isnull=True),
                 name="payment_with_transaction_not_cancelled",
@@ -251,9 +236,7 @@ class Refund(models.Model):
     """Money that goes back to the pioneer who paid it. Never sent without a second person's approval."""
 
     payment = models.ForeignKey(PiPayment, on_delete=models.PROTECT, related_name="refunds")
-    order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="refunds"
-    )
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="refunds")
     amount = amount_field()
     reason = models.CharField(max_length=200)
     status = models.CharField(
@@ -270,23 +253,18 @@ class Refund(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_above_zero"),
-            models.CheckConstraint(
-                condition=Q(status__in=RefundStatus.values), name="refund_status_known"
-            ),
+            models.CheckConstraint(condition=Q(status__in=RefundStatus.values), name="refund_status_known"),
             models.CheckConstraint(
                 condition=Q(approved_by="") | ~Q(approved_by=F("asked_by")),
                 name="refund_approved_by_a_second_person",
             ),
             models.CheckConstraint(
-                condition=~Q(approved_by="")
-                | Q(status__in=[RefundStatus.REQUESTED, RefundStatus.REJECTED]),
+                condition=~Q(approved_by="") | Q(status__in=[RefundStatus.REQUESTED, RefundStatus.REJECTED]),
                 name="refund_not_sent_unapproved",
             ),
             # Pi allows one open outgoing payment per app, and the wallet's sequence number serves one.
             models.UniqueConstraint(
-                Case(
-                    When(status__in=[RefundStatus.SENDING, RefundStatus.SUBMITTED], then=Value(1))
-                ),
+                Case(When(status__in=[RefundStatus.SENDING, RefundStatus.SUBMITTED], then=Value(1))),
                 name="refund_one_under_way",
             ),
         ]
@@ -304,15 +282,11 @@ class EventKind(models.TextChoices):
 class Event(models.Model):
     """One line of the story of an order, a payment or a refund. Written once, never changed or deleted."""
 
-    order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="events"
-    )
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
     payment = models.ForeignKey(
         PiPayment, on_delete=models.PROTECT, null=True, blank=True, related_name="events"
     )
-    refund = models.ForeignKey(
-        Refund, on_delete=models.PROTECT, null=True, blank=True, related_name="events"
-    )
+    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
     kind = models.CharField(max_length=8, choices=EventKind)
     actor = models.CharField(max_length=160, help_text="Who did it.")
     cause = models.CharField(max_length=40, help_text="The door through which it came.")

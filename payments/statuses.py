@@ -40,9 +40,7 @@ ORDER_MOVES: dict[str, frozenset[str]] = {
     ),
     OrderStatus.PAID: frozenset({OrderStatus.FULFILLED, OrderStatus.REFUNDED}),
     OrderStatus.FULFILLED: frozenset({OrderStatus.REFUNDED}),
-    OrderStatus.EXPIRED: frozenset(
-        {OrderStatus.PENDING, OrderStatus.PAID, OrderStatus.NEEDS_REVIEW}
-    ),
+    OrderStatus.EXPIRED: frozenset({OrderStatus.PENDING, OrderStatus.PAID, OrderStatus.NEEDS_REVIEW}),
     OrderStatus.CANCELLED: frozenset({OrderStatus.NEEDS_REVIEW}),
     OrderStatus.NEEDS_REVIEW: frozenset({OrderStatus.PAID, OrderStatus.REFUNDED}),
     OrderStatus.REFUNDED: frozenset(),

@@ -51,9 +51,7 @@ def url(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
     """Return an http(s) address without its trailing slash; outside DEBUG only https is taken."""
     value = str(env.str(name, default=default)).rstrip("/")
     if not value.startswith(("https://", "http://") if debug else "https://"):
-        raise ImproperlyConfigured(
-            f"{name} is {value!r}: set it to an address that starts with https://."
-        )
+        raise ImproperlyConfigured(f"{name} is {value!r}: set it to an address that starts with https://.")
     return value
 
 
@@ -66,7 +64,7 @@ def positive(env: environ.Env, name: str, default: int) -> int:
 
 
 def database(env: environ.Env, default: str) -> dict[str, Any]:
-    """Return Django's settings for DATABASE_URL, tuned so that two buyers at once never trip over each other."""
+    """Return Django's settings for DATABASE_URL, tuned so that two buyers at once never collide."""
     config: dict[str, Any] = env.db_url("DATABASE_URL", default=default)
     options = config.setdefault("OPTIONS", {})
     if "sqlite" in config["ENGINE"]:

@@ -27,13 +27,9 @@ PROXY_COUNT: int = env.int("PROXY_COUNT", default=0)
 # Pi -----------------------------------------------------------------------------------------------
 
 PI_API_URL = environment.url(env, "PI_API_URL", debug=DEBUG, default="http://localhost:8314/v2")
-PI_SDK_URL = environment.url(
-    env, "PI_SDK_URL", debug=DEBUG, default="http://localhost:8314/pi-sdk.js"
-)
+PI_SDK_URL = environment.url(env, "PI_SDK_URL", debug=DEBUG, default="http://localhost:8314/pi-sdk.js")
 PI_SDK_SANDBOX: bool = env.bool("PI_SDK_SANDBOX", default=DEBUG)
-PI_HORIZON_URL = environment.url(
-    env, "PI_HORIZON_URL", debug=DEBUG, default="http://localhost:8314/horizon"
-)
+PI_HORIZON_URL = environment.url(env, "PI_HORIZON_URL", debug=DEBUG, default="http://localhost:8314/horizon")
 PI_API_KEY = environment.secret(env, "PI_API_KEY", debug=DEBUG)
 PI_NETWORK = environment.one_of(env, "PI_NETWORK", environment.PI_NETWORKS, default="Pi Testnet")
 PI_WALLET_ADDRESS = environment.address(
@@ -108,9 +104,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": environment.database(env, default=f"sqlite:///{BASE_DIR}/var/pistore.sqlite3")
-}
+DATABASES = {"default": environment.database(env, default=f"sqlite:///{BASE_DIR}/var/pistore.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 
