@@ -1,0 +1,293 @@
+"""Pi's Platform API: one typed method per endpoint, frozen answers, three kinds of error. Decides nothing.
+
+    PiUnclear        no usable answer: it may have happened. Ask what is true before doing anything else.
+    PiRefused        Pi said no and gave a code. Some codes mean that things are already further on.
+    PiMisconfigured  our key or permission is wrong. Asking again is of no use until staff have acted.
+
+Pi answers with JSON, sometimes with an HTML page, sometimes with an amount in exponent form, sometimes with
+keys that nobody has seen before; all of that ends in one of these errors or in a clean record.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.db import connection
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from payments.models import IDENTIFIER
+
+CONNECT_SECONDS = 3.0
+LARGEST_ANSWER = 1_000_000  # bytes
+LARGEST_AMOUNT = Decimal(10) ** 8  # what our columns hold: 15 digits, 7 of them decimals
+SMALLEST_AMOUNT = Decimal("0.0000001")
+
+
+class PiError(Exception):
+    """Pi did not do, or did not confirm, what it was asked."""
+
+
+class PiUnclear(PiError):
+    """No usable answer (timeout, 5xx, HTML, nonsense): it may have happened. Ask again what is true."""
+
+
+class PiRefused(PiError):
+    """Pi refused and said why in `code`. Nothing was done by this call."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class PiMisconfigured(PiError):
+    """Pi does not accept our key, or our app may not do this. Staff must act (`manage.py pi_doctor`)."""
+
+
+class InsideTransaction(RuntimeError):
+    """Pi was about to be asked while a transaction is open: commit the intention first. A mistake of ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentRecord:
+    """A payment as Pi's own record shows it. `amount` is Pi with at most 7 places; `txid` is None while Pi
+    knows of no transaction; `from_address` is empty until the buyer has signed."""
+
+    identifier: str
+    user_uid: str
+    amount: Decimal
+    memo: str
+    metadata: Mapping[str, Any]
+    direction: str
+    network: str
+    from_address: str
+    to_address: str
+    txid: str | None
+    developer_approved: bool
+    transaction_verified: bool
+    developer_completed: bool
+    cancelled: bool
+
+    @property
+    def completed(self) -> bool:
+        """True when Pi says developer_completed and has verified the transaction: the money is ours."""
+        return self.developer_completed and self.transaction_verified and self.txid is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PiUser:
+    """Whose access token it is. `uid` belongs to this app alone; `valid_until` (UTC) is the token's end."""
+
+    uid: str
+    username: str
+    valid_until: datetime
+
+
+class _KeyAuth(AuthBase):
+    """Sets the header last, so that a .netrc on the machine cannot replace it; never shows the secret."""
+
+    def __init__(self, scheme: str, secret: str) -> None:
+        self._header = f"{scheme} {secret}"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
+
+
+def _new_session() -> requests.Session:
+    pooled = requests.Session()
+    # Never retried here: only whoever asked knows whether repeating is harmless.
+    pooled.mount("https://", HTTPAdapter(pool_connections=2, pool_maxsize=32, max_retries=0))
+    pooled.mount("http://", HTTPAdapter(pool_connections=2, pool_maxsize=32, max_retries=0))
+    pooled.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return pooled
+
+
+# One for the process: reused connections cost a third of new ones. Threads may share it.
+session = _new_session()
+
+
+class PiClient:
+    """Speaks to Pi within one budget of seconds for everything that it is asked."""
+
+    def __init__(self, *, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+
+    def get_payment(self, identifier: str) -> PaymentRecord:
+        """This will return Pi's record of the payment. PiRefused `payment_not_found` if there is none, or
+        if it belongs to another app."""
+        return self._payment("GET", identifier)
+
+    def approve(self, identifier: str) -> PaymentRecord:
+        """This will let the buyer sign. Harmless to repeat: Pi then refuses with `already_approved`."""
+        return self._payment("POST", identifier, "/approve")
+
+    def complete(self, identifier: str, txid: str) -> PaymentRecord:
+        """This will have Pi verify the transaction and close the payment. Harmless to repeat."""
+        return self._payment("POST", identifier, "/complete", {"txid": txid})
+
+    def cancel(self, identifier: str) -> PaymentRecord:
+        """This will close a payment without a transaction; with one, PiRefused `payment_tx_present`."""
+        return self._payment("POST", identifier, "/cancel")
+
+    def me(self, access_token: str) -> PiUser:
+        """This will return whose token it is. PiRefused `invalid_token` if Pi does not know it."""
+        answer = self._ask("GET", "/me", _KeyAuth("Bearer", access_token))
+        return _as_user(answer)
+
+    def _payment(
+        self, method: str, identifier: str, action: str = "", body: dict[str, str] | None = None
+    ) -> PaymentRecord:
+        if not re.fullmatch(IDENTIFIER, identifier):
+            raise ValueError("not an identifier")
+        path = f"/payments/{identifier}{action}"
+        record = as_record(self._ask(method, path, _KeyAuth("Key", settings.PI_API_KEY), body))
+        if record.identifier != identifier:
+            raise PiUnclear(f"{method} {path}: Pi answered about another payment")
+        return record
+
+    def _ask(self, method: str, path: str, auth: AuthBase, body: dict[str, str] | None = None) -> Any:
+        leave_database()
+        try:
+            with session.request(
+                method,
+                settings.PI_API_URL + path,
+                json=body,
+                auth=auth,
+                timeout=self._timeouts(),
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                content = self._read(response)
+        except requests.RequestException as error:
+            raise PiUnclear(f"{method} {path}: {type(error).__name__}") from error
+        answer = _parse(content, what=f"{method} {path}: HTTP {response.status_code}")
+        if not response.ok:
+            raise _refusal(f"{method} {path}", response.status_code, answer, bearer=path == "/me")
+        return answer
+
+    def _timeouts(self) -> tuple[float, float]:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise PiUnclear("the time for asking Pi is used up")
+        return min(CONNECT_SECONDS, left), left
+
+    def _read(self, response: requests.Response) -> bytes:
+        """A server that sends a byte now and then must not hold us longer than the budget."""
+        content = bytearray()
+        for chunk in response.iter_content(16_384):
+            content += chunk
+            if len(content) > LARGEST_ANSWER:
+                raise PiUnclear("Pi's answer is too large to be one")
+            self._timeouts()
+        return bytes(content)
+
+
+def leave_database() -> None:
+    """This will make sure that no transaction is open and no pooled connection is held while Pi is asked.
+
+    Raises InsideTransaction otherwise. The block in which a test case wraps itself is forgiven.
+    """
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+        raise InsideTransaction("commit before asking Pi")
+    if not connection.in_atomic_block and connection.settings_dict["OPTIONS"].get("pool"):
+        connection.close()
+
+
+def as_record(answer: Any) -> PaymentRecord:
+    """Return the frozen record of a PaymentDTO. Raises PiUnclear when it is not one."""
+    try:
+        status, transaction = answer["status"], answer["transaction"]
+        return PaymentRecord(
+            identifier=_text(answer["identifier"], most=64),
+            user_uid=_text(answer["user_uid"], most=64),
+            amount=_amount(answer["amount"]),
+            memo=_text(answer.get("memo") or "", least=0, most=None)[:200],
+            metadata=answer["metadata"] if isinstance(answer.get("metadata"), dict) else {},
+            direction=_text(answer["direction"], most=20),
+            network=_text(answer["network"], most=20),
+            from_address=_text(answer.get("from_address") or "", least=0, most=80),
+            to_address=_text(answer.get("to_address") or "", least=0, most=80),
+            txid=_text(transaction["txid"], most=64) if transaction is not None else None,
+            developer_approved=_flag(status["developer_approved"]),
+            transaction_verified=_flag(status["transaction_verified"]),
+            developer_completed=_flag(status["developer_completed"]),
+            cancelled=_flag(status["cancelled"]) or _flag(status["user_cancelled"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PiUnclear(f"Pi's answer is not a payment: {error!r}"[:300]) from error
+
+
+def _as_user(answer: Any) -> PiUser:
+    try:
+        until = answer.get("credentials", {}).get("valid_until", {}).get("timestamp")
+        return PiUser(
+            uid=_text(answer["uid"], most=64),
+            username=_text(answer.get("username") or "", least=0, most=150),
+            # Pi always says how long a token lives; should it not, an hour is short enough.
+            valid_until=datetime.fromtimestamp(int(until), UTC)
+            if until is not None
+            else datetime.now(UTC) + timedelta(hours=1),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        raise PiUnclear("Pi's answer is not a user") from error
+
+
+def _parse(content: bytes, *, what: str) -> Any:
+    try:
+        return json.loads(content, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_such_number)
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        raise PiUnclear(f"{what}: not JSON") from error
+
+
+def _no_such_number(text: str) -> None:
+    raise ValueError(f"{text} is not a number")
+
+
+def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
+    """Classify by the code in the body, not by the exact 4xx: many of those were never seen for certain."""
+    code = answer.get("error") if isinstance(answer, dict) else None
+    unclear = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    if unclear or not (isinstance(code, str) and code):
+        if isinstance(answer, dict) and "stellar.org" in str(answer.get("type", "")):
+            return PiMisconfigured(f"{what}: PI_API_URL is a blockchain server, not Pi's API")
+        return PiUnclear(f"{what}: HTTP {status}")
+    if bearer and status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return PiRefused("invalid_token", f"{what}: Pi does not know this access token")
+    # A bad key is told by a sentence where others have a code; `forbidden`: the payment of another app.
+    if "API key" in code or code == "forbidden":
+        return PiMisconfigured(f"{what}: {code}"[:200])
+    detail = answer.get("verification_error") or answer.get("error_message") or ""
+    return PiRefused(code[:64], f"{what}: {code} {detail}"[:300])
+
+
+def _text(value: Any, *, most: int | None, least: int = 1) -> str:
+    if not isinstance(value, str) or len(value) < least or (most is not None and len(value) > most):
+        raise ValueError("not a text of the expected length")
+    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("not true or false")
+    return value
+
+
+def _amount(value: Any) -> Decimal:
+    if not isinstance(value, Decimal) or not SMALLEST_AMOUNT <= value < LARGEST_AMOUNT:
+        raise ValueError("not an amount of Pi")
+    amount = value.quantize(SMALLEST_AMOUNT)
+    if amount != value:
+        raise ValueError("an amount with more than 7 places")
+    return amount
