@@ -180,6 +180,9 @@ class PiPayment(models.Model):
     to_address = models.CharField(max_length=80, blank=True)
     network = models.CharField(max_length=20)
     memo = models.CharField(max_length=200, blank=True)
+    refusal = models.CharField(
+        max_length=40, blank=True, editable=False, help_text="Why the gate did not let it pass."
+    )
     attention = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     held_at = models.DateTimeField(

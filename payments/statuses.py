@@ -95,12 +95,9 @@ PAYMENT_MOVES: dict[str, frozenset[str]] = {
 
 # One order has at most one payment in these: Pi may take the buyer's signature for it at any moment.
 LIVE = (PaymentStatus.APPROVING, PaymentStatus.APPROVED)
-UNFINISHED = (
-    PaymentStatus.CREATED,
-    PaymentStatus.APPROVING,
-    PaymentStatus.APPROVED,
-    PaymentStatus.SUBMITTED,
-)
+# Nothing is signed yet, as far as we know; and everything that is not at an end.
+OPEN = (PaymentStatus.CREATED, *LIVE)
+UNFINISHED = (*OPEN, PaymentStatus.SUBMITTED)
 
 
 class RefundStatus(models.TextChoices):

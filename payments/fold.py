@@ -1,0 +1,204 @@
+"""What Pi's record shows, folded into our rows: one commit each, and harmless to repeat.
+
+Pi's flags are folded by rank (completed, then a transaction, then cancelled, then approved), so that reports
+which come twice or in the wrong order end the same. Money first, goods second.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog import stock
+from payments import gate
+from payments.delivery import Take, hand_over
+from payments.models import EventKind, Order, PiPayment
+from payments.moves import By, locked, move, record
+from payments.pi_client import PaymentRecord, PiUnclear
+from payments.refunds import request_refund
+from payments.statuses import LIVE, OPEN, OrderStatus, PaymentStatus, ReviewReason
+
+logger = logging.getLogger(__name__)
+
+# When to look again at a payment that is over, but that the buyer could have signed.
+LOOK_AGAIN = timedelta(minutes=10)
+
+
+def fold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+    """Fold Pi's flags into our status by rank: completed, a transaction, cancelled, approved."""
+    if shown.txid and _belongs_to_another(shown.txid, payment):
+        return _refuse_txid(payment, by=by)
+    if shown.completed:
+        return _record_completed(payment, shown, by=by)
+    if shown.txid:
+        return _record_submitted(payment, shown, by=by)
+    if shown.cancelled:
+        return _record_cancelled(payment, by=by)
+    if payment.status in LIVE and payment.order is not None:
+        code = gate.mismatch(payment.order, shown)
+        if code:
+            return _note_mismatch(payment, code, by=by)
+    if shown.developer_approved and payment.status == PaymentStatus.APPROVING:
+        return _record_approved(payment, by=by)
+    return payment
+
+
+def _record_approved(payment: PiPayment, *, by: By) -> PiPayment:
+    with locked(payment) as (payment, _):
+        if payment.status == PaymentStatus.APPROVING:
+            move(payment, PaymentStatus.APPROVED, by=by)
+    return payment
+
+
+def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+    if payment.status not in (*OPEN, PaymentStatus.CANCELLED):
+        return payment
+    with locked(payment) as (payment, _):
+        if payment.status in (*OPEN, PaymentStatus.CANCELLED):
+            move(
+                payment,
+                PaymentStatus.SUBMITTED,
+                by=by,
+                txid=shown.txid,
+                from_address=shown.from_address,
+                next_check_at=timezone.now(),
+            )
+    return payment
+
+
+def _record_cancelled(payment: PiPayment, *, by: By) -> PiPayment:
+    """The goods that this payment holds go back in the commit that marks it cancelled."""
+    if payment.status not in OPEN:
+        return payment
+    with locked(payment) as (payment, order):
+        if payment.status in OPEN:
+            move(payment, PaymentStatus.CANCELLED, by=by, next_check_at=_watch(payment))
+            if order is not None and order.held_by_id == payment.pk:
+                in_time = order.expires_at > timezone.now()
+                to = OrderStatus.PENDING if in_time else OrderStatus.EXPIRED
+                _release(order, to, by=by)
+    return payment
+
+
+def record_failed(payment: PiPayment, *, by: By, note: str) -> PiPayment:
+    with locked(payment) as (payment, order):
+        if payment.status == PaymentStatus.SUBMITTED:
+            move(payment, PaymentStatus.FAILED, by=by, note=note, next_check_at=_watch(payment))
+            held_here = order is not None and order.held_by_id == payment.pk
+            if order is not None and (held_here or order.status == OrderStatus.PENDING):
+                _review(order, ReviewReason.TX_UNVERIFIED, by=by)
+    return payment
+
+
+def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+    """Money first, goods second: whatever becomes of the goods, that Pi completed it is committed."""
+    if payment.status == PaymentStatus.COMPLETED:
+        return payment
+    with locked(payment) as (payment, order):
+        if payment.status == PaymentStatus.COMPLETED:
+            return payment
+        move(
+            payment,
+            PaymentStatus.COMPLETED,
+            by=by,
+            txid=shown.txid,
+            amount=shown.amount,
+            from_address=shown.from_address,
+            next_check_at=None,
+        )
+        problem = _use_money(payment, order, shown, by=by)
+        if problem:
+            request_refund(payment, reason=problem, by=by)
+    return payment
+
+
+def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *, by: By) -> str:
+    """Give the goods for the money. Returns why it could not be used, in words, or nothing."""
+    if order is None:
+        return f"no order for it ({payment.refusal or 'unknown'})"
+    held = order.held_by_id == payment.pk
+    mismatch = gate.mismatch(order, shown)
+    if mismatch:
+        if held:
+            _review(order, ReviewReason.AMOUNT_MISMATCH, by=by, note=mismatch)
+        return f"not what was ordered: {mismatch}"
+    if held:
+        return _deliver(order, stock.consume, by=by)
+    if order.status in (OrderStatus.PENDING, OrderStatus.EXPIRED):
+        return _deliver(order, stock.take, by=by, note="paid_late")
+    if order.status == OrderStatus.CANCELLED:
+        _review(order, ReviewReason.PAID_AFTER_CANCEL, by=by)
+        return "paid after the order was cancelled"
+    attend(order, "Money arrived that it cannot use; a refund is requested.")
+    return f"the order is already {order.get_status_display()}"
+
+
+def _deliver(order: Order, take: Take, *, by: By, note: str = "") -> str:
+    try:
+        with transaction.atomic():
+            hand_over(order, take, by=by, note=note)
+    except stock.OutOfStock:
+        order.refresh_from_db()
+        _review(order, ReviewReason.STOCK_GONE, by=by)
+        return "paid late, and the goods are gone"
+    except Exception:  # the money's record must survive every mistake in delivering
+        logger.exception("order %s is paid, but could not be delivered", order.reference)
+        order.refresh_from_db()
+        _review(order, ReviewReason.DELIVERY_FAILED, by=by)
+        return "the goods could not be delivered"
+    return ""
+
+
+def _review(order: Order, reason: ReviewReason, *, by: By, note: str = "") -> None:
+    if order.held_by_id is not None:
+        stock.release(order.quantities())
+    move(
+        order,
+        OrderStatus.NEEDS_REVIEW,
+        by=by,
+        note=note or reason.label,
+        review_reason=reason,
+        held_by=None,
+        reserved_until=None,
+    )
+
+
+def _release(order: Order, to: OrderStatus, *, by: By) -> None:
+    stock.release(order.quantities())
+    move(order, to, by=by, held_by=None, reserved_until=None)
+
+
+def _belongs_to_another(txid: str, payment: PiPayment) -> bool:
+    return payment.txid != txid and PiPayment.objects.filter(txid=txid).exclude(pk=payment.pk).exists()
+
+
+def _refuse_txid(payment: PiPayment, *, by: By) -> PiPayment:
+    attend(payment, "Pi shows a transaction that belongs to another payment.")
+    raise PiUnclear(f"payment {payment} shows the transaction of another payment")
+
+
+def _note_mismatch(payment: PiPayment, code: str, *, by: By) -> PiPayment:
+    """Pi's record is no longer what passed the gate. Nothing is signed yet, so it is cancelled at Pi."""
+    with locked(payment) as (payment, _):
+        if payment.status in LIVE and not payment.refusal:
+            remember_refusal(payment, code, by=by, note=f"no longer what was approved: {code}")
+    return payment
+
+
+def remember_refusal(payment: PiPayment, code: str, *, by: By, note: str) -> None:
+    PiPayment.objects.filter(pk=payment.pk).update(refusal=code)
+    payment.refusal = code
+    record(payment, EventKind.REFUSED, by=by, note=note)
+
+
+def attend(subject: Order | PiPayment, text: str) -> None:
+    if subject.attention != text:
+        type(subject)._default_manager.filter(pk=subject.pk).update(attention=text)
+        subject.attention = text
+
+
+def _watch(payment: PiPayment) -> datetime | None:
+    return timezone.now() + LOOK_AGAIN if payment.held_at is not None else None

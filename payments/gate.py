@@ -1,0 +1,105 @@
+"""The gate: is a payment, as Pi shows it, exactly what was ordered, and may it be taken now?"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.conf import settings
+
+from catalog.models import Delivery, Product, Variant
+from payments.models import Order, Pioneer
+from payments.moves import By, clean
+from payments.ordering import MOST_UNITS, Refused, write_order
+from payments.pi_client import PaymentRecord
+from payments.statuses import OrderStatus
+
+
+def named_order(shown: PaymentRecord) -> Order | None:
+    """Return the order that the payment's metadata names, if it is an order of the payer."""
+    reference = shown.metadata.get("order")
+    if not isinstance(reference, str):
+        return None
+    return Order.objects.filter(reference=clean(reference)[:64], pioneer__uid=shown.user_uid).first()
+
+
+def names(shown: PaymentRecord) -> str:
+    """Return what the metadata names, in words for the timeline."""
+    for key in ("order", "productId"):
+        if isinstance(shown.metadata.get(key), str):
+            return clean(f"names {key} {shown.metadata[key]}")[:120]
+    return "names nothing"
+
+
+def mismatch(order: Order, shown: PaymentRecord) -> str:
+    """Return the code of the first point in which the payment is not what was ordered, or nothing."""
+    if shown.network != settings.PI_NETWORK:
+        return "network_mismatch"
+    if shown.user_uid != order.pioneer.uid:
+        return "payer_mismatch"
+    if shown.to_address != settings.PI_WALLET_ADDRESS:
+        return "destination_mismatch"
+    if shown.amount != order.total:
+        return "amount_mismatch"
+    return ""
+
+
+def order_for(order: Order | None, shown: PaymentRecord, *, by: By) -> Order:
+    """Return the open order that this payment may be held for; a buy-now writes it here and now.
+
+    Must run inside the transaction that holds the goods, with `order` locked. Raises Refused.
+    """
+    if order is None:
+        order = _buy_now(shown, by=by)
+    problem = mismatch(order, shown)
+    if problem:
+        raise Refused(problem)
+    if order.status == OrderStatus.RESERVED:
+        raise Refused("payment_in_progress")
+    if order.status != OrderStatus.PENDING:
+        raise Refused("order_closed")
+    return order
+
+
+def _buy_now(shown: PaymentRecord, *, by: By) -> Order:
+    """Metadata with a `productId` instead of an order, as Pi's demo frontend sends it: for the payer whom Pi
+    names, at our price."""
+    if not isinstance(shown.metadata.get("productId"), str):
+        raise Refused(_why_not_named(shown))
+    variant = _named_variant(clean(shown.metadata["productId"]))
+    if variant.delivery == Delivery.PHYSICAL:
+        raise Refused("needs_shipping")
+    pioneer, _ = Pioneer.objects.get_or_create(uid=shown.user_uid)
+    return write_order(pioneer, {variant.sku: _quantity(shown)}, by=by)
+
+
+def _why_not_named(shown: PaymentRecord) -> str:
+    reference = shown.metadata.get("order")
+    belongs_to_another = (
+        isinstance(reference, str) and Order.objects.filter(reference=clean(reference)[:64]).exists()
+    )
+    return "payer_mismatch" if belongs_to_another else "unknown_order"
+
+
+def _named_variant(name: str) -> Variant:
+    """By sku, or by the slug of a product that has one variant."""
+    offered = Variant.objects.filter(product__published=True).select_related("product")
+    variant = offered.filter(sku=name[:64]).first()
+    if variant is not None:
+        return variant
+    variants = list(offered.filter(product__slug=name[:120])[:2])
+    if not variants:
+        known = Product.objects.filter(slug=name[:120]).exists()
+        raise Refused("not_for_sale" if known else "unknown_product")
+    if len(variants) > 1:
+        raise Refused("needs_choice")
+    return variants[0]
+
+
+def _quantity(shown: PaymentRecord) -> int:
+    quantity = shown.metadata.get("quantity", 1)
+    # A number from Pi's JSON is a Decimal here.
+    if not isinstance(quantity, int | Decimal) or quantity != quantity // 1:
+        raise Refused("amount_mismatch")
+    if not 1 <= quantity <= MOST_UNITS:
+        raise Refused("amount_mismatch")
+    return int(quantity)

@@ -1,0 +1,418 @@
+"""What happens to an order and its payment, from the tap on Buy to the receipt. Read this first.
+
+    place_order    Buy pressed: price and total from our catalogue
+    approve        onReadyForServerApproval: the gate, the hold, then Pi may take the buyer's signature
+    complete       onReadyForServerCompletion: Pi confirms the money, the goods go out
+    cancel         onCancel: a hint; look what is true
+    report_error   onError: the same, and a note for staff
+    recover        onIncompletePaymentFound: finish what an earlier visit left open
+    reconcile      the sweeper: the same for buyers who never come back
+    expire         the clean-up: orders that nobody paid
+    cancel_order   the buyer or staff gives an order up
+    reopen         the buyer tries an expired order again
+
+They all lead to `settle`. Only Pi's own record moves a payment; what a browser sends is a hint about which
+payment to look at. Pi is never asked while a transaction is open: the intention is committed before, the
+answer after. Everything here may be called twice, at once, late, or by a stranger.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from catalog import stock
+from payments import gate
+from payments.fold import attend, fold, record_failed, remember_refusal
+from payments.models import EventKind, Order, Pioneer, PiPayment
+from payments.moves import By, Overtaken, begin, locked, move, record
+from payments.ordering import Refused, Shipping, check_still_offered, hold_time, write_order
+from payments.pi_client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
+from payments.statuses import LIVE, UNFINISHED, OrderStatus, PaymentStatus
+
+logger = logging.getLogger(__name__)
+
+# All that one callback does at Pi must fit in here: the SDK repeats the callback after ten seconds.
+CALLBACK_SECONDS = 9
+# A payment for which nothing is held is given this long to reach the gate, then it is cancelled at Pi.
+PATIENCE = timedelta(minutes=10)
+ERRORS_KEPT = 5
+# With these codes Pi says that it looked at the transaction and does not accept it.
+UNVERIFIED = frozenset({"verification_failed", "not_verified"})
+
+
+class UnknownPayment(Exception):
+    """Pi knows no such payment of this app, or it is an outgoing one. Pi was left alone."""
+
+
+class WrongCaller(Exception):
+    """The caller has proven to be somebody else than the payer. Pi was left alone."""
+
+
+class NotCompleted(Exception):
+    """Pi has not completed the payment, so nothing was delivered. `status` is what is true now."""
+
+    def __init__(self, payment: PiPayment) -> None:
+        super().__init__(f"payment {payment} is {payment.status}, not completed")
+        self.status = payment.status
+
+
+# The doors, in the order in which life opens them --------------------------------------------------
+
+
+def place_order(
+    pioneer: Pioneer,
+    basket: Mapping[str, int],
+    *,
+    shipping: Shipping | None = None,
+    idempotency_key: str | None = None,
+) -> Order:
+    """This will write a pending order of the skus and quantities in `basket`, at our prices. Holds nothing.
+
+    With a key that this pioneer has used before, the order of then is returned. Raises Refused (also
+    `idempotency_conflict`, when the basket is another than then) and OutOfStock.
+    """
+    by = _by(pioneer, "place_order")
+    earlier = _ordered_before(pioneer, basket, idempotency_key)
+    if earlier is not None:
+        return earlier
+    try:
+        with transaction.atomic(durable=True):
+            return write_order(pioneer, basket, by=by, shipping=shipping, idempotency_key=idempotency_key)
+    except IntegrityError:
+        # The same tap came twice at once, and the other one was faster.
+        earlier = _ordered_before(pioneer, basket, idempotency_key)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def approve(identifier: str, *, caller: Pioneer | None) -> PiPayment:
+    """This will let the buyer sign, if the payment is exactly what was ordered and the goods can be held.
+
+    Raises WrongCaller (Pi left alone), UnknownPayment, or Refused with a code after cancelling the payment
+    at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK's repeat goes on from here.
+    """
+    by, pi = _by(caller, "approve"), PiClient(seconds=CALLBACK_SECONDS)
+    payment = PiPayment.objects.filter(identifier=identifier).first()
+    if payment is not None and payment.status != PaymentStatus.CREATED:
+        _refuse_wrong_caller(payment.user_uid, caller)
+        return _approve_again(payment, pi=pi, by=by)
+    shown = _look_up(identifier, pi)
+    _refuse_wrong_caller(shown.user_uid, caller)
+    payment = _note(shown, by=by)
+    if shown.txid or shown.cancelled or payment.refusal:
+        return _approve_again(payment, pi=pi, by=by)
+    _settle_rival(payment, pi=pi, by=by)
+    try:
+        payment = _hold(payment, shown, by=by)
+    except (Refused, stock.OutOfStock) as problem:
+        refusal = problem if isinstance(problem, Refused) else Refused("out_of_stock")
+        _refuse(payment, refusal, pi=pi, by=by)
+        raise refusal from problem
+    return _approve_again(payment, pi=pi, by=by)
+
+
+def complete(identifier: str, txid: str, *, caller: Pioneer | None) -> PiPayment:
+    """This will have Pi confirm the money and hand over the goods; it returns only a completed payment.
+
+    `txid` is the browser's word: it is shown to Pi, never stored. Raises NotCompleted when Pi does not
+    confirm, UnknownPayment, or PiError; then the payment stays open and is completed later.
+    """
+    by, pi = _by(caller, "complete"), PiClient(seconds=CALLBACK_SECONDS)
+    payment = PiPayment.objects.filter(identifier=identifier).first()
+    if payment is not None and payment.status == PaymentStatus.COMPLETED:
+        return payment
+    if payment is not None and payment.status in (*LIVE, PaymentStatus.SUBMITTED):
+        payment = _complete_at_once(payment, txid, pi=pi, by=by)
+    else:
+        payment = _find(identifier, pi=pi, by=by)
+    if payment.status != PaymentStatus.COMPLETED:
+        payment = settle(payment, pi=pi, by=by)
+    if payment.status != PaymentStatus.COMPLETED:
+        raise NotCompleted(payment)
+    return payment
+
+
+def cancel(identifier: str, *, caller: Pioneer | None) -> PiPayment:
+    """This will look what is true after the browser said that its buyer cancelled. A browser's word releases
+    nothing: only when Pi says cancelled too, the goods go back. Returns the payment as it is now."""
+    by, pi = _by(caller, "cancel"), PiClient(seconds=CALLBACK_SECONDS)
+    return settle(_find(identifier, pi=pi, by=by), pi=pi, by=by)
+
+
+def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPayment:
+    """This will keep a short note of what the browser saw, a few per payment, and look what is true."""
+    by, pi = _by(caller, "report_error"), PiClient(seconds=CALLBACK_SECONDS)
+    payment = _find(identifier, pi=pi, by=by)
+    if payment.events.filter(cause="report_error", kind=EventKind.NOTED).count() < ERRORS_KEPT:
+        with transaction.atomic(durable=True):
+            record(payment, EventKind.NOTED, by=by, note=text[:200])
+    return settle(payment, pi=pi, by=by)
+
+
+def recover(identifier: str, *, caller: Pioneer | None) -> PiPayment:
+    """This will finish a payment that an earlier visit left open: with a transaction it is completed, without
+    one it is cancelled, so that the buyer is never locked out. May come before sign-in."""
+    by, pi = _by(caller, "recover"), PiClient(seconds=CALLBACK_SECONDS)
+    return settle(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
+
+
+def reconcile(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
+    """This will settle one unfinished payment, and give it up when its hold is over or nobody came for it."""
+    order = payment.order
+    if order is not None and order.held_by_id == payment.pk and order.reserved_until is not None:
+        give_up = order.reserved_until <= timezone.now()
+    else:
+        give_up = bool(payment.refusal) or payment.created_at <= timezone.now() - PATIENCE
+    return settle(payment, pi=pi, by=by, give_up=give_up)
+
+
+def expire(order: Order, *, pi: PiClient, by: By) -> bool:
+    """This will close an order that nobody paid in time; held goods go back only after Pi has cancelled.
+
+    Returns whether the order is closed now. An order with a payment still open is left to `reconcile`.
+    """
+    if order.status == OrderStatus.RESERVED and order.held_by is not None:
+        settle(order.held_by, pi=pi, by=by, give_up=True)
+        order.refresh_from_db()
+    if order.status == OrderStatus.PENDING and not _has_open_payment(order):
+        with transaction.atomic(durable=True):
+            move(order, OrderStatus.EXPIRED, by=by)
+    return order.status == OrderStatus.EXPIRED
+
+
+def cancel_order(order: Order, *, by: By) -> Order:
+    """This will give an unpaid order up; a payment that holds its goods is cancelled at Pi first.
+
+    Raises Refused `order_closed` when it is paid or otherwise beyond that; then nothing was changed.
+    """
+    if order.status == OrderStatus.RESERVED and order.held_by is not None:
+        settle(order.held_by, pi=PiClient(seconds=CALLBACK_SECONDS), by=by, give_up=True)
+        order.refresh_from_db()
+    if order.status == OrderStatus.PENDING:
+        with transaction.atomic(durable=True):
+            move(order, OrderStatus.CANCELLED, by=by)
+    if order.status not in (OrderStatus.CANCELLED, OrderStatus.EXPIRED):
+        raise Refused("order_closed")
+    return order
+
+
+def reopen(order: Order, *, by: By) -> Order:
+    """This will give an expired order another hold's time. Raises Refused: `order_closed`, `price_changed`
+    or `not_for_sale` when the catalogue no longer offers what was ordered."""
+    if order.status == OrderStatus.EXPIRED:
+        check_still_offered(order)
+        with transaction.atomic(durable=True):
+            move(order, OrderStatus.PENDING, by=by, expires_at=timezone.now() + hold_time())
+    if order.status not in (OrderStatus.PENDING, OrderStatus.RESERVED):
+        raise Refused("order_closed")
+    return order
+
+
+# The heart -----------------------------------------------------------------------------------------
+
+
+def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -> PiPayment:
+    """This will bring one payment as far as it can go now, by what Pi's own record says.
+
+    Completed: the money is recorded, then the goods go out. A transaction: completed at Pi.
+    Completed: the money is recorded, then the goods go out. Signed: completed at Pi, then the same.
+    released. Alive and our approval is not answered: approved again. Otherwise it waits.
+
+    Raises PiUnclear or PiMisconfigured when Pi cannot say, UnknownPayment when Pi does not know it, PiRefused
+    when Pi refuses for a reason that looking again does not explain.
+    """
+    shown = _look_up(payment.identifier, pi, known=payment)
+    payment = fold(payment, shown, by=by)
+    tried: set[str] = set()
+    while step := _next_step(payment, shown, give_up=give_up):
+        if step in tried:
+            raise PiUnclear(f"Pi answered {step} of {payment}, but nothing has moved")
+        tried.add(step)
+        try:
+            shown = _take_step(step, payment, shown, pi)
+        except PiRefused as refusal:
+            # Often things are further on than we knew. Believe the record, not the refusal.
+            shown = _look_up(payment.identifier, pi, known=payment)
+            payment = fold(payment, shown, by=by)
+            if _next_step(payment, shown, give_up=give_up) == step:
+                return _stuck(payment, shown, refusal, by=by)
+        payment = fold(payment, shown, by=by)
+    return payment
+
+
+def _next_step(payment: PiPayment, shown: PaymentRecord, *, give_up: bool) -> str | None:
+    if payment.status in (PaymentStatus.COMPLETED, PaymentStatus.CANCELLED):
+        return None
+    if payment.status == PaymentStatus.FAILED:
+        return "complete" if shown.transaction_verified else None
+    if shown.txid or payment.txid:
+        return "complete"
+    if give_up or payment.refusal:
+        return "cancel"
+    return "approve" if payment.status == PaymentStatus.APPROVING else None
+
+
+def _take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient) -> PaymentRecord:
+    if step == "complete":
+        return pi.complete(payment.identifier, shown.txid or payment.txid or "")
+    return pi.cancel(payment.identifier) if step == "cancel" else pi.approve(payment.identifier)
+
+
+def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: By) -> PiPayment:
+    """Pi refused, and its record shows why only when it does not verify the transaction it has."""
+    if refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified:
+        return record_failed(payment, by=by, note=str(refusal))
+    raise refusal
+
+
+# The gate, and what stands around it -----------------------------------------------------------------
+
+
+def _hold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+    """Order reserved, payment approving, stock held: one commit, the intention to approve.
+
+    Raises Refused or OutOfStock with nothing changed. A repetition that comes second changes nothing.
+    """
+    with locked(payment) as (payment, order):
+        if payment.refusal:
+            raise Refused(payment.refusal)
+        if payment.status == PaymentStatus.CREATED:
+            order = gate.order_for(order, shown, by=by)  # noqa: PLW2901  (a buy-now has none before)
+            now = timezone.now()
+            # The order is moved first: its row decides between two payments that come at once.
+            move(order, OrderStatus.RESERVED, by=by, held_by=payment, reserved_until=now + hold_time())
+            move(payment, PaymentStatus.APPROVING, by=by, order=order, held_at=now, next_check_at=_soon())
+            stock.hold(order.quantities())
+    return payment
+
+
+def _approve_again(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
+    """Go on from where the payment is. Only a live or finished one is good news for the SDK."""
+    if payment.status == PaymentStatus.APPROVING:
+        payment = _ask_approval(payment, pi=pi, by=by)
+    if payment.status not in (PaymentStatus.APPROVED, PaymentStatus.COMPLETED):
+        payment = settle(payment, pi=pi, by=by)
+    if payment.status == PaymentStatus.CANCELLED:
+        raise Refused(payment.refusal or "payment_cancelled")
+    if payment.status == PaymentStatus.FAILED:
+        raise NotCompleted(payment)
+    return payment
+
+
+def _ask_approval(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
+    """Straight to approve, without looking first: two slow answers must fit into one callback's time."""
+    try:
+        shown = pi.approve(payment.identifier)
+    except PiRefused:
+        return payment
+    return fold(payment, shown, by=by)
+
+
+def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: By) -> PiPayment:
+    """Straight to complete with the browser's txid. If Pi refuses, nothing has happened: look first."""
+    try:
+        shown = pi.complete(payment.identifier, txid)
+    except PiRefused:
+        return payment
+    return fold(payment, shown, by=by)
+
+
+def _settle_rival(payment: PiPayment, *, pi: PiClient, by: By) -> None:
+    """Another payment of the same order may be dead by now (Pi cancels it when the buyer starts anew)."""
+    rival = payment.order.held_by if payment.order is not None else None
+    if rival is not None and rival.pk != payment.pk:
+        with suppress(UnknownPayment):
+            settle(rival, pi=pi, by=by)
+
+
+def _refuse(payment: PiPayment, refusal: Refused, *, pi: PiClient, by: By) -> None:
+    """Remember why, then cancel at Pi, so that the buyer's dialog closes instead of timing out."""
+    with locked(payment) as (payment, _):
+        if payment.status == PaymentStatus.CREATED and not payment.refusal:
+            remember_refusal(payment, refusal.code, by=by, note=str(refusal))
+    if not payment.refusal:
+        raise Overtaken(f"payment {payment} is {payment.status}")
+    try:
+        settle(payment, pi=pi, by=by, give_up=True)
+    except (PiError, UnknownPayment):
+        # It is cancelled by the next repeat or by the sweeper; the buyer is told why all the same.
+        logger.warning("payment %s is refused, but not yet cancelled at Pi", payment)
+
+
+def _refuse_wrong_caller(payer_uid: str, caller: Pioneer | None) -> None:
+    if caller is not None and caller.uid != payer_uid:
+        raise WrongCaller
+
+
+# Finding a payment -----------------------------------------------------------------------------------
+
+
+def _find(identifier: str, *, pi: PiClient, by: By) -> PiPayment:
+    """Our row of the payment; if there is none, one made from Pi's record."""
+    payment = PiPayment.objects.filter(identifier=identifier).first()
+    return payment or _note(_look_up(identifier, pi), by=by)
+
+
+def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -> PaymentRecord:
+    try:
+        shown = pi.get_payment(identifier)
+    except PiRefused as refusal:
+        if refusal.code != "payment_not_found":
+            raise PiUnclear(str(refusal)) from refusal
+        if known is not None:
+            attend(known, f"Pi does not show it any more: {refusal.code}")
+        raise UnknownPayment(identifier) from refusal
+    if shown.direction != "user_to_app":
+        raise UnknownPayment(identifier)
+    return shown
+
+
+def _note(shown: PaymentRecord, *, by: By) -> PiPayment:
+    """Our row for a payment that Pi shows: `created`, whatever Pi's flags say; the gate comes after."""
+    with transaction.atomic(durable=True):
+        payment, is_new = PiPayment.objects.get_or_create(
+            identifier=shown.identifier,
+            defaults={
+                "order": gate.named_order(shown),
+                "user_uid": shown.user_uid,
+                "amount": shown.amount,
+                "memo": shown.memo,
+                "network": shown.network,
+                "from_address": shown.from_address,
+                "to_address": shown.to_address,
+                "next_check_at": _soon(),
+            },
+        )
+        if is_new:
+            begin(payment, by=by, note=gate.names(shown))
+    return payment
+
+
+def _has_open_payment(order: Order) -> bool:
+    return order.payments.filter(status__in=UNFINISHED).exists()
+
+
+def _ordered_before(pioneer: Pioneer, basket: Mapping[str, int], idempotency_key: str | None) -> Order | None:
+    if idempotency_key is None:
+        return None
+    order = pioneer.orders.filter(idempotency_key=idempotency_key).first()
+    if order is not None:
+        lines = order.lines.values_list("variant__sku", "quantity")
+        if dict(lines) != dict(basket):
+            raise Refused("idempotency_conflict")
+    return order
+
+
+def _soon() -> datetime:
+    return timezone.now() + timedelta(minutes=1)
+
+
+def _by(caller: Pioneer | None, cause: str) -> By:
+    return By(f"pioneer {caller}" if caller is not None else "stranger", cause)

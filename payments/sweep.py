@@ -1,0 +1,108 @@
+"""Which payments `reconcile_payments` looks at, and which orders the clean-up does.
+
+Any number of processes and machines may sweep at once: a payment is claimed by a committed `next_check_at`,
+by the database's clock, before Pi is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from payments import protocol
+from payments.models import Order, PiPayment
+from payments.moves import By, Overtaken
+from payments.pi_client import PiClient, PiRefused
+from payments.protocol import UnknownPayment
+from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
+
+logger = logging.getLogger(__name__)
+
+SECONDS_PER_PAYMENT = 20
+# The claim: nobody else looks at the payment for so long, and that is also how often Pi is asked about it.
+AGAIN = timedelta(minutes=1)
+AGAIN_WHEN_OLD = timedelta(minutes=10)
+OLD = timedelta(hours=1)
+# A transaction may be recorded after Pi has cancelled, so what the buyer could have signed is watched on.
+LATE_WATCH = timedelta(hours=24)
+
+Proceed = Callable[[], bool]
+
+
+def claim_next() -> PiPayment | None:
+    """This will claim the payment that has waited longest for its check; None when none is due."""
+    due = PiPayment.objects.filter(next_check_at__lte=Now()).order_by("next_check_at")
+    with transaction.atomic(durable=True):
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True, no_key=True)
+        payment = due.first()
+        if payment is not None:
+            PiPayment.objects.filter(pk=payment.pk).update(next_check_at=_next_check(payment))
+    return payment
+
+
+def reconcile_due(*, proceed: Proceed, by: By) -> Iterator[tuple[PiPayment, str]]:
+    """This will settle every payment that is due, one by one, and yield it with what became of it.
+
+    Stops when `proceed` says so. Raises PiUnclear or PiMisconfigured at the first answer that says that Pi
+    cannot be asked now: the rest would fare the same, and keeps its place in the queue.
+    """
+    while proceed() and (payment := claim_next()) is not None:
+        yield payment, _settle_one(payment, by=by)
+
+
+def _settle_one(payment: PiPayment, *, by: By) -> str:
+    try:
+        settled = protocol.reconcile(payment, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
+    except (UnknownPayment, PiRefused, Overtaken) as problem:
+        # This one alone is in trouble; its `attention` says so to staff.
+        logger.warning("payment %s: %s %s", payment, type(problem).__name__, problem)
+        return f"trouble: {type(problem).__name__}"
+    return settled.status
+
+
+def stale_orders() -> QuerySet[Order]:
+    """Return pending orders that are too old and have no payment open, and reserved ones past their hold."""
+    return (
+        Order.objects.filter(
+            Q(status=OrderStatus.PENDING, expires_at__lte=timezone.now())
+            & ~Q(payments__status__in=UNFINISHED)
+            | Q(status=OrderStatus.RESERVED, reserved_until__lte=timezone.now())
+        )
+        .select_related("held_by")
+        .order_by("id")
+    )
+
+
+def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterator[tuple[Order, str]]:
+    """This will close the given orders one by one and yield each with what became of it."""
+    for order in orders:
+        if not proceed():
+            return
+        try:
+            protocol.expire(order, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
+        except (UnknownPayment, PiRefused, Overtaken) as problem:
+            logger.warning("order %s: %s %s", order, type(problem).__name__, problem)
+            yield order, f"trouble: {type(problem).__name__}"
+        else:
+            yield order, order.status
+
+
+def overdue_checks() -> QuerySet[PiPayment]:
+    """Return payments whose check is long due: nobody sweeps, or Pi cannot be reached."""
+    return PiPayment.objects.filter(next_check_at__lte=timezone.now() - AGAIN_WHEN_OLD)
+
+
+def _next_check(payment: PiPayment) -> object:
+    age = timezone.now() - payment.created_at
+    if payment.status in UNFINISHED:
+        return Now() + (AGAIN if age < OLD else AGAIN_WHEN_OLD)
+    if payment.status in (PaymentStatus.CANCELLED, PaymentStatus.FAILED) and age < LATE_WATCH:
+        return Now() + AGAIN_WHEN_OLD
+    return None
