@@ -158,6 +158,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_PATH = "/admin/"
 CSRF_COOKIE_PATH = "/admin/"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "payments.problems.csrf_failure"
 
 # Nobody may frame a page, unless the view says `@framable_by_pi`.
 CONTENT_SECURITY_POLICY = {

@@ -1,1 +1,28 @@
-urlpatterns = []
+"""All routes. Pages for people, JSON for programs, the admin for staff, probes for machines."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.conf.urls.static import static
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from pistore import probes
+
+urlpatterns = [
+    path("", include("payments.urls")),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("validation-key.txt", probes.validation_key, name="validation-key"),
+    path("pinet/meta", probes.pinet_meta, name="pinet-meta"),
+    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
+]
+
+handler400 = "payments.problems.bad_request"
+handler403 = "payments.problems.permission_denied"
+handler404 = "payments.problems.not_found"
+handler500 = "payments.problems.server_error"

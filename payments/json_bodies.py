@@ -1,0 +1,61 @@
+"""JSON in and out at the border: what is too large, too deep or not text ends here, before any view."""
+
+from __future__ import annotations
+
+import json
+from typing import IO, Any, NoReturn
+
+from rest_framework import renderers, status
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser
+
+LARGEST_BODY = 64 * 1024  # bytes
+DEEPEST = 20  # nested objects and lists
+
+
+class BodyTooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "body_too_large"
+    default_detail = "The body is larger than 64 KB."
+
+
+class JSONRenderer(renderers.JSONRenderer):
+    """Compact UTF-8; always JSON, whatever the client says it accepts."""
+
+    charset = None
+
+
+class JSONParser(BaseParser):
+    """Returns a JSON object. Raises BodyTooLarge (413) or ParseError (400 `malformed`)."""
+
+    # Any content type: Pi's own clients differ in what they send, and JSON is all that we read.
+    media_type = "*/*"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None
+    ) -> dict[str, Any]:
+        body = stream.read(LARGEST_BODY + 1)
+        if len(body) > LARGEST_BODY:
+            raise BodyTooLarge
+        try:
+            content = json.loads(body, parse_constant=_refuse_constant) if body.strip() else {}
+            # PostgreSQL holds neither NUL nor lone surrogates; nobody sends them in good faith.
+            json.dumps(content, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise ParseError("The body is not JSON.", code="malformed") from error
+        if not isinstance(content, dict):
+            raise ParseError("The body must be a JSON object.", code="malformed")
+        if _deeper_than(content, DEEPEST) or "\\u0000" in json.dumps(content):
+            raise ParseError("The body is nested too deep, or holds a NUL.", code="malformed")
+        return content
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _deeper_than(content: Any, levels: int) -> bool:
+    inner = content.values() if isinstance(content, dict) else content
+    if not isinstance(content, dict | list):
+        return False
+    return levels == 0 or any(_deeper_than(value, levels - 1) for value in inner)

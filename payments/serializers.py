@@ -1,0 +1,209 @@
+"""What comes in over HTTP is checked here, and what goes out is spelled here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from payments.models import IDENTIFIER, Order, OrderLine, Pioneer
+from payments.ordering import MOST_LINES, MOST_UNITS
+from payments.statuses import OrderStatus, PaymentStatus
+
+MEMO = "Order {reference}"
+LONGEST_ACCESS_TOKEN = 2_000
+
+
+class StrictText(serializers.CharField):
+    """A JSON text and nothing that merely looks like one: no number, no true or false."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class PiNumber(serializers.Field):  # type: ignore[type-arg]
+    """An amount as the JSON number that `Pi.createPayment` wants: 15 digits survive in a float."""
+
+    def to_representation(self, value: Decimal) -> float:
+        return float(value)
+
+
+def identifier_field(**options: Any) -> serializers.RegexField:
+    return serializers.RegexField(rf"^{IDENTIFIER}\Z", trim_whitespace=False, **options)
+
+
+def txid_field(**options: Any) -> serializers.RegexField:
+    return serializers.RegexField(r"^[A-Za-z0-9]{1,64}\Z", trim_whitespace=False, **options)
+
+
+# Sign-in ---------------------------------------------------------------------------------------------
+
+
+class SignInRequest(serializers.Serializer[Any]):
+    """`{"accessToken"}`, or Pi's demo frontend's `{"authResult": {"accessToken", …}}`."""
+
+    accessToken = StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False)  # noqa: N815  (Pi's word)
+    authResult = serializers.DictField(required=False)  # noqa: N815
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        token = attrs.get("accessToken") or attrs.get("authResult", {}).get("accessToken")
+        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_ACCESS_TOKEN:
+            raise serializers.ValidationError("accessToken is missing.")
+        return {"accessToken": token}
+
+
+class PioneerAnswer(serializers.ModelSerializer[Pioneer]):
+    class Meta:
+        model = Pioneer
+        fields = ["uid", "username"]
+
+
+class SignInAnswer(serializers.Serializer[Any]):
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    pioneer = PioneerAnswer()
+
+
+# Orders ----------------------------------------------------------------------------------------------
+
+
+class LineRequest(serializers.Serializer[Any]):
+    sku = StrictText(max_length=64)
+    quantity = serializers.IntegerField(min_value=1, max_value=MOST_UNITS)
+
+
+class ShippingRequest(serializers.Serializer[Any]):
+    name = StrictText(max_length=120)
+    address = StrictText(max_length=500)
+
+
+class OrderRequest(serializers.Serializer[Any]):
+    lines = serializers.ListField(child=LineRequest(), allow_empty=False, max_length=MOST_LINES)
+    shipping = ShippingRequest(required=False, allow_null=True)
+
+    def basket(self) -> dict[str, int]:
+        """Return sku -> units; a sku that is named twice is wanted twice."""
+        basket: dict[str, int] = {}
+        for line in self.validated_data["lines"]:
+            basket[line["sku"]] = basket.get(line["sku"], 0) + line["quantity"]
+        return basket
+
+
+class LineAnswer(serializers.ModelSerializer[OrderLine]):
+    sku = serializers.CharField(source="variant.sku")
+    delivery = serializers.CharField(source="variant.delivery")
+
+    class Meta:
+        model = OrderLine
+        fields = ["sku", "name", "unit_price", "quantity", "delivery", "delivered_at"]
+
+
+class PaymentToCreate(serializers.Serializer[Order]):
+    """Goes into `Pi.createPayment` as it is."""
+
+    amount = PiNumber(source="total")
+    memo = serializers.SerializerMethodField()
+    metadata = serializers.SerializerMethodField()
+
+    def get_memo(self, order: Order) -> str:
+        return MEMO.format(reference=order.reference)
+
+    def get_metadata(self, order: Order) -> dict[str, str]:
+        return {"order": order.reference}
+
+
+class OrderAnswer(serializers.ModelSerializer[Order]):
+    """`payment` is there while the order waits for one; `total` is a text with 7 places."""
+
+    lines = LineAnswer(many=True)
+    network = serializers.SerializerMethodField()
+    payment = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Order
+        fields = [
+            "reference",
+            "status",
+            "total",
+            "network",
+            "expires_at",
+            "reserved_until",
+            "review_reason",
+            "created_at",
+            "lines",
+            "payment",
+        ]
+
+    def get_network(self, order: Order) -> str:
+        return str(settings.PI_NETWORK)
+
+    def get_payment(self, order: Order) -> dict[str, Any] | None:
+        if order.status not in (OrderStatus.PENDING, OrderStatus.RESERVED):
+            return None
+        return dict(PaymentToCreate(order).data)
+
+
+# Callbacks -------------------------------------------------------------------------------------------
+
+
+class ApproveRequest(serializers.Serializer[Any]):
+    """pi-sdk-js adds the access token; Pi's demo frontend sends the identifier alone."""
+
+    paymentId = identifier_field()  # noqa: N815
+    accessToken = StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False, allow_null=True)  # noqa: N815
+
+
+class CompleteRequest(serializers.Serializer[Any]):
+    """The demo frontend says `txid`, pi-sdk-js `transactionId`."""
+
+    paymentId = identifier_field()  # noqa: N815
+    txid = txid_field(required=False)
+    transactionId = txid_field(required=False)  # noqa: N815
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        txid = attrs.get("txid") or attrs.get("transactionId")
+        if not txid:
+            raise serializers.ValidationError("txid is missing.")
+        return {"paymentId": attrs["paymentId"], "txid": txid}
+
+
+class CancelRequest(serializers.Serializer[Any]):
+    paymentId = identifier_field()  # noqa: N815
+
+
+class ErrorRequest(serializers.Serializer[Any]):
+    """An Error object arrives as `{}` from pi-sdk-js, as a text or an object from others."""
+
+    paymentId = identifier_field(required=False, allow_null=True)  # noqa: N815
+    error = serializers.JSONField(required=False, allow_null=True)
+
+
+class IncompleteRequest(serializers.Serializer[Any]):
+    """`{"payment": PaymentDTO}`, or pi-sdk-js's `{"paymentId", "transactionId" or null}`. Only the identifier
+    is used: everything else Pi tells us itself."""
+
+    paymentId = identifier_field(required=False)  # noqa: N815
+    payment = serializers.DictField(required=False)
+    transactionId = serializers.JSONField(required=False, allow_null=True)  # noqa: N815
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        named = attrs.get("paymentId") or attrs.get("payment", {}).get("identifier")
+        return {"paymentId": identifier_field().run_validation(named)}
+
+
+class PaymentAnswer(serializers.Serializer[Any]):
+    """`status` of the payment; `order`: its reference, told to the payer alone."""
+
+    status = serializers.ChoiceField(choices=PaymentStatus.choices)
+    order = serializers.CharField(allow_null=True)
+
+
+class ErrorAnswer(serializers.Serializer[Any]):
+    """Every failure: `error` for programs, `message` for people."""
+
+    error = serializers.CharField()
+    message = serializers.CharField()

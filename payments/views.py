@@ -1,0 +1,252 @@
+"""The HTTP contract: one class per route, one call of the protocol each. The rules are in `protocol`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.generics import GenericAPIView, get_object_or_404
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from payments import protocol
+from payments.models import Order, Pioneer, PiPayment
+from payments.moves import By, clean
+from payments.ordering import Shipping
+from payments.pi_client import PiClient
+from payments.serializers import (
+    ApproveRequest,
+    CancelRequest,
+    CompleteRequest,
+    ErrorAnswer,
+    ErrorRequest,
+    IncompleteRequest,
+    OrderAnswer,
+    OrderRequest,
+    PaymentAnswer,
+    PioneerAnswer,
+    SignInAnswer,
+    SignInRequest,
+    StrictText,
+)
+from payments.sign_in import WelcomesStrangers, remember, sign_in
+from payments.throttles import CallbackThrottle, PioneerThrottle, SignInThrottle
+
+logger = logging.getLogger(__name__)
+
+FAILURES = {
+    400: ErrorAnswer,
+    401: ErrorAnswer,
+    403: ErrorAnswer,
+    404: ErrorAnswer,
+    409: ErrorAnswer,
+    413: ErrorAnswer,
+    429: ErrorAnswer,
+    503: ErrorAnswer,
+}
+
+
+# The SDK's callbacks -----------------------------------------------------------------------------------
+
+
+class Callback(APIView):
+    """What all callbacks share: strangers are welcome, since everything done is derived from Pi's record."""
+
+    authentication_classes = [WelcomesStrangers]
+    throttle_classes = [CallbackThrottle]
+    body: ClassVar[type[serializers.Serializer[Any]]]
+
+    def read(self, request: Request) -> dict[str, Any]:
+        serializer = self.body(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        content: dict[str, Any] = serializer.validated_data
+        return content
+
+    def caller(self, request: Request) -> Pioneer | None:
+        return request.user if isinstance(request.user, Pioneer) else None
+
+    def tell(self, payment: PiPayment, caller: Pioneer | None) -> Response:
+        """A stranger learns only the status; the order is the payer's own business."""
+        is_payer = caller is not None and caller.uid == payment.user_uid and payment.order is not None
+        reference = payment.order.reference if is_payer and payment.order is not None else None
+        return Response(PaymentAnswer({"status": payment.status, "order": reference}).data)
+
+
+class Approve(Callback):
+    body = ApproveRequest
+
+    @extend_schema(request=ApproveRequest, responses={200: PaymentAnswer, **FAILURES})
+    def post(self, request: Request) -> Response:
+        """onReadyForServerApproval: hold the goods and let the buyer sign."""
+        content = self.read(request)
+        caller = self.caller(request)
+        if caller is None and content.get("accessToken"):
+            user = PiClient(seconds=protocol.CALLBACK_SECONDS).me(content["accessToken"])
+            caller = remember(user)
+        return self.tell(protocol.approve(content["paymentId"], caller=caller), caller)
+
+
+class Complete(Callback):
+    body = CompleteRequest
+
+    @extend_schema(request=CompleteRequest, responses={200: PaymentAnswer, **FAILURES})
+    def post(self, request: Request) -> Response:
+        """onReadyForServerCompletion: have Pi confirm the money, hand over the goods."""
+        content, caller = self.read(request), self.caller(request)
+        payment = protocol.complete(content["paymentId"], content["txid"], caller=caller)
+        return self.tell(payment, caller)
+
+
+class Cancel(Callback):
+    body = CancelRequest
+
+    @extend_schema(request=CancelRequest, responses={200: PaymentAnswer, **FAILURES})
+    def post(self, request: Request) -> Response:
+        """onCancel: a hint. Answers what is true."""
+        content, caller = self.read(request), self.caller(request)
+        return self.tell(protocol.cancel(content["paymentId"], caller=caller), caller)
+
+
+class Incomplete(Callback):
+    body = IncompleteRequest
+
+    @extend_schema(request=IncompleteRequest, responses={200: PaymentAnswer, **FAILURES})
+    def post(self, request: Request) -> Response:
+        """onIncompletePaymentFound: finish what an earlier visit left open, one way or the other."""
+        content, caller = self.read(request), self.caller(request)
+        return self.tell(protocol.recover(content["paymentId"], caller=caller), caller)
+
+
+class Error(Callback):
+    body = ErrorRequest
+
+    @extend_schema(request=ErrorRequest, responses={200: PaymentAnswer(required=False), **FAILURES})
+    def post(self, request: Request) -> Response:
+        """onError: a note for staff, then look what is true."""
+        content, caller = self.read(request), self.caller(request)
+        text = clean(str(content.get("error") or "an error without a text"))[:200]
+        if not content.get("paymentId"):
+            logger.info("the SDK reports: %r", text)
+            return Response({"status": None, "order": None})
+        return self.tell(protocol.report_error(content["paymentId"], text, caller=caller), caller)
+
+
+# Who is asking -----------------------------------------------------------------------------------------
+
+
+class SignIn(APIView):
+    authentication_classes = []
+    throttle_classes = [SignInThrottle]
+
+    @extend_schema(request=SignInRequest, responses={200: SignInAnswer, **FAILURES})
+    def post(self, request: Request) -> Response:
+        """Exchange Pi's access token for ours."""
+        serializer = SignInRequest(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(SignInAnswer(sign_in(serializer.validated_data["accessToken"])).data)
+
+
+class SignOut(APIView):
+    authentication_classes = [WelcomesStrangers]
+
+    @extend_schema(request=None, responses={200: None})
+    def get(self, request: Request) -> Response:
+        """Nothing is kept on our side: whoever forgets the token has signed out."""
+        return Response({"message": "Signed out."})
+
+    @extend_schema(request=None, responses={200: None})
+    def post(self, request: Request) -> Response:
+        return self.get(request)
+
+
+class Me(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses={200: PioneerAnswer, 401: ErrorAnswer})
+    def get(self, request: Request) -> Response:
+        return Response(PioneerAnswer(signed_in(request)).data)
+
+
+# Orders ------------------------------------------------------------------------------------------------
+
+
+def signed_in(request: Request) -> Pioneer:
+    if not isinstance(request.user, Pioneer):
+        raise NotAuthenticated
+    return request.user
+
+
+class OrdersView(GenericAPIView[Order]):
+    """The pioneer's own orders; those of others do not exist for them."""
+
+    permission_classes = [IsAuthenticated]
+    throttle_classes = [PioneerThrottle]
+    serializer_class = OrderAnswer
+    pagination_class = LimitOffsetPagination
+
+    def get_queryset(self) -> QuerySet[Order]:
+        if not isinstance(self.request.user, Pioneer):
+            return Order.objects.none()
+        return self.request.user.orders.prefetch_related("lines__variant")
+
+    def own(self, reference: str) -> Order:
+        return get_object_or_404(self.get_queryset(), reference=reference)
+
+
+class Orders(OrdersView):
+    @extend_schema(responses={200: OrderAnswer(many=True), 401: ErrorAnswer})
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(OrderAnswer(page, many=True).data)
+
+    @extend_schema(
+        request=OrderRequest,
+        responses={201: OrderAnswer, **FAILURES},
+        parameters=[OpenApiParameter("Idempotency-Key", location="header", description="One order per key.")],
+    )
+    def post(self, request: Request) -> Response:
+        """Place an order: prices and total are ours. `payment` goes into Pi.createPayment as it is."""
+        serializer = OrderRequest(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        shipping = serializer.validated_data.get("shipping")
+        order = protocol.place_order(
+            signed_in(request),
+            serializer.basket(),
+            shipping=Shipping(**shipping) if shipping else None,
+            idempotency_key=self._key(request),
+        )
+        return Response(OrderAnswer(order).data, status=201)
+
+    @staticmethod
+    def _key(request: Request) -> str | None:
+        key = request.headers.get("Idempotency-Key")
+        return StrictText(max_length=64).run_validation(key) if key else None
+
+
+class OneOrder(OrdersView):
+    @extend_schema(responses={200: OrderAnswer, **FAILURES})
+    def get(self, request: Request, reference: str) -> Response:
+        return Response(OrderAnswer(self.own(reference)).data)
+
+
+class CancelOrder(OrdersView):
+    @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
+    def post(self, request: Request, reference: str) -> Response:
+        """Give the order up. A payment under way is cancelled at Pi first; a paid one answers 409."""
+        by = By(f"pioneer {signed_in(request)}", "cancel_order")
+        return Response(OrderAnswer(protocol.cancel_order(self.own(reference), by=by)).data)
+
+
+class ReopenOrder(OrdersView):
+    @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
+    def post(self, request: Request, reference: str) -> Response:
+        """Try an expired order again, at the same price; 409 when the shop no longer offers that."""
+        by = By(f"pioneer {signed_in(request)}", "reopen")
+        return Response(OrderAnswer(protocol.reopen(self.own(reference), by=by)).data)
