@@ -1,0 +1,59 @@
+"""The tests run on the databases that the shop runs on, set up as the shop sets them up."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+BUYERS = 50
+
+# The value that SQLite shows for `synchronous=FULL`.
+FULL = 2
+
+
+def ask(sql: str) -> object:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db
+def test_sqlite_loses_nothing_in_a_power_cut() -> None:
+    assert (ask("PRAGMA journal_mode"), ask("PRAGMA synchronous")) == ("wal", FULL)
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_sqlite_takes_the_write_lock_when_a_transaction_begins() -> None:
+    with CaptureQueriesContext(connection) as queries, transaction.atomic():
+        pass
+
+    assert queries.captured_queries[0]["sql"] == "BEGIN IMMEDIATE"
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_postgresql_is_a_server_of_the_tests_own() -> None:
+    assert str(ask("SHOW listen_addresses")) == ""
+    assert str(ask("SHOW unix_socket_directories")) == connection.settings_dict["HOST"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fifty_buyers_are_served_at_the_same_moment() -> None:
+    everybody_is_connected = Barrier(BUYERS, timeout=30)
+
+    def connect(buyer: int) -> int:
+        try:
+            answer = ask(f"SELECT {buyer}")
+            everybody_is_connected.wait()
+            return int(str(answer))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(BUYERS) as pool:
+        assert list(pool.map(connect, range(BUYERS))) == list(range(BUYERS))
