@@ -1,0 +1,48 @@
+"""Makes sure of a Chromium for the browser tests: one on the PATH, Debian's, or Playwright's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find() -> str | None:
+    """Return the path of the machine's own browser; None means the one that Playwright installed."""
+    for name in NAMES:
+        path = shutil.which(name)
+        if path and _runs(path, "--version"):
+            return path
+    return None
+
+
+def main() -> None:
+    if find():
+        return
+    if os.geteuid() == 0 and Path("/etc/debian_version").exists():
+        print("Installing Chromium with apt-get …")
+        apt_get = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "--yes", "--quiet")
+        if _runs(*apt_get, "update") and _runs(*apt_get, "install", "chromium") and find():
+            return
+    print("Installing Chromium with Playwright …")
+    if not _runs(sys.executable, "-m", "playwright", "install", "chromium"):
+        sys.exit(
+            "The browser tests need Chromium, and it could not be installed: install it, then try again."
+        )
+
+
+def _runs(*command: str) -> bool:
+    """Run the command in silence; say whether it could be run and succeeded."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    main()
