@@ -1,0 +1,78 @@
+# `make run` starts the demo and `make test` proves the shop; each does all of its own set-up, and is safe
+# to run again. PYTHON=python3.13 chooses another interpreter, which gets a virtualenv of its own.
+
+PYTHON ?= python3
+ifeq ($(origin PYTHON),file)
+VENV := .venv
+else
+VENV := .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+endif
+IN_VENV := $(VENV)/bin/python
+
+# What `make lock` compiles the requirements with.
+UV := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test test-sqlite test-postgres test-browser lint lock clean
+
+help:
+	@echo "make run            start the demo: the shop, a simulated Pi and a phone to buy with (PORT, PI_PORT)"
+	@echo "make test           all tests: on SQLite, on PostgreSQL, and in a browser"
+	@echo "make test-sqlite    one part of them; also test-postgres and test-browser (ARGS='-k approve')"
+	@echo "make lint           ruff, mypy, missing migrations, requirements that were not locked"
+	@echo "make lock           pin requirements*.in in requirements*.txt (ARGS=--upgrade for newer versions)"
+	@echo "make clean          remove the virtualenvs and caches; the demo's data in var/ stays"
+
+run: $(VENV)/requirements .env
+	@exec $(IN_VENV) -m pistore.demo
+
+test: test-sqlite test-postgres test-browser
+
+test-sqlite test-postgres: $(VENV)/requirements-dev
+	TEST_DATABASE=$(@:test-%=%) $(IN_VENV) -m pytest --ignore=tests/browser $(ARGS)
+
+test-browser: $(VENV)/requirements-dev
+	@$(IN_VENV) -m tests.browser.ensure_chromium
+	TEST_DATABASE=sqlite $(IN_VENV) -m pytest tests/browser $(ARGS)
+
+lint: $(VENV)/requirements-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy .
+	$(IN_VENV) manage.py makemigrations --check --dry-run --settings tests.settings
+	$(IN_VENV) -m pytest -q tests/test_requirements.py
+
+lock: $(VENV)/python
+	@$(IN_VENV) -m pip install --quiet $(UV)
+	@for name in requirements requirements-dev; do \
+	    $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	        $(ARGS) --output-file $$name.txt $$name.in || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up ------------------------------------------------------------------------------------------
+# The files in $(VENV) are stamps: make repeats a step only when what it was made from has changed.
+
+$(VENV)/python:
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	    echo "There is no $(PYTHON) that runs: install Python 3.11 or newer, or name it (make PYTHON=python3.13)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "$(PYTHON) is older than 3.11: install a newer Python, or name it (make PYTHON=python3.13)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtualenvs: install its venv module (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Making a virtualenv in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/requirements $(VENV)/requirements-dev: $(VENV)/%: %.txt $(VENV)/python
+	@echo "Installing $< …"
+	@$(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+.env:
+	@cp .env.example $@
