@@ -221,8 +221,8 @@ def reopen(order: Order, *, by: By) -> Order:
 def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -> PiPayment:
     """This will bring one payment as far as it can go now, by what Pi's own record says.
 
-    Completed: the money is recorded, then the goods go out. A transaction: completed at Pi.
     Completed: the money is recorded, then the goods go out. Signed: completed at Pi, then the same.
+    Cancelled: what it holds is released. Alive and `give_up` (or refused before): cancelled at Pi, then
     released. Alive and our approval is not answered: approved again. Otherwise it waits.
 
     Raises PiUnclear or PiMisconfigured when Pi cannot say, UnknownPayment when Pi does not know it, PiRefused
