@@ -55,6 +55,37 @@ class Product(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.slug])
 
+    # What a page shows of a product, all from the rows that `catalog.shelf.published` has prefetched.
+
+    @property
+    def picture(self) -> Picture | None:
+        return next(iter(self.pictures.all()), None)
+
+    @property
+    def plain_variant(self) -> Variant | None:
+        """The one thing to buy where there is no choice; None where the buyer has to choose."""
+        variants = self.variants.all()
+        return variants[0] if len(variants) == 1 else None
+
+    @property
+    def price_from(self) -> Decimal:
+        """The lowest price that a buyer can get now; of a sold out product, the lowest there was."""
+        return min(self._prices)
+
+    @property
+    def several_prices(self) -> bool:
+        """Whether `price_from` needs a “from” in front of it."""
+        return len(self._prices) > 1
+
+    @property
+    def sold_out(self) -> bool:
+        return all(variant.sold_out for variant in self.variants.all())
+
+    @property
+    def _prices(self) -> set[Decimal]:
+        variants = self.variants.all()
+        return {variant.price for variant in variants if not variant.sold_out or self.sold_out}
+
 
 class Picture(models.Model):
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="pictures")
