@@ -47,7 +47,7 @@ class Product(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["name"]
+        ordering = ["name", "id"]
 
     def __str__(self) -> str:
         return self.name
@@ -155,7 +155,7 @@ class Variant(models.Model):
     )
 
     class Meta:
-        ordering = ["product", "id"]
+        ordering = ["product_id", "id"]
         constraints = [
             models.UniqueConstraint(fields=["product", "option"], name="variant_option_once_per_product"),
             models.CheckConstraint(condition=Q(price__gt=0), name="variant_price_above_zero"),

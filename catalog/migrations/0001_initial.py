@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='products', to='catalog.category')),
             ],
             options={
-                'ordering': ['name'],
+                'ordering': ['name', 'id'],
             },
         ),
         migrations.CreateModel(
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='variants', to='catalog.product')),
             ],
             options={
-                'ordering': ['product', 'id'],
+                'ordering': ['product_id', 'id'],
             },
         ),
         migrations.CreateModel(
