@@ -121,7 +121,8 @@ class Variant(models.Model):
     `catalog.stock`.
     """
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="variants")
+    # What was ordered is protected by the order's lines, what has codes by the codes.
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants")
     sku = models.CharField(
         "SKU",
         max_length=64,

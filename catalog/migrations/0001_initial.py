@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('reserved', models.PositiveIntegerField(default=0, editable=False)),
                 ('delivery', models.CharField(choices=[('physical', 'shipped by staff'), ('download', 'a file to download'), ('code', 'a code of its own for every unit')], default='physical', max_length=10)),
                 ('file', models.FileField(blank=True, help_text='The file that buyers of a download receive.', max_length=200, storage=catalog.models.downloads_storage, upload_to='goods')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='variants', to='catalog.product')),
+                ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='catalog.product')),
             ],
             options={
                 'ordering': ['product_id', 'id'],

@@ -1,26 +1,12 @@
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from catalog import shelf
-from catalog.models import Category, Picture, Product, Variant
+from catalog.models import Picture
+from tests.catalog.goods import product, variant
 
 pytestmark = pytest.mark.django_db
-
-
-def product(name: str = "Mug", **fields: Any) -> Product:
-    category, _ = Category.objects.get_or_create(name="Home", slug="home")
-    return Product.objects.create(
-        **{"name": name, "slug": name.lower(), "category": category, "published": True} | fields
-    )
-
-
-def variant(of: Product, price: str = "1", on_hand: int = 1, **fields: Any) -> Variant:
-    sku = f"{of.slug}-{of.variants.count()}"
-    return Variant.objects.create(
-        **{"product": of, "sku": sku, "option": sku, "price": Decimal(price), "on_hand": on_hand} | fields
-    )
 
 
 def test_published_leaves_out_what_is_hidden_or_has_nothing_to_buy():
