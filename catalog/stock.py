@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from django.db import transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, IntegerField, Q, When
 from django.utils import timezone
 
 from catalog.models import Delivery, DeliveryCode, Variant
@@ -114,4 +114,6 @@ def sell_codes(variant_id: int, quantity: int) -> list[DeliveryCode]:
 
 
 def _less(quantity: int) -> Case:
-    return Case(When(tracked=True, then=F("on_hand") - quantity), default=F("on_hand"))
+    """`on_hand` less the quantity, where units are counted at all."""
+    counted = When(tracked=True, then=F("on_hand") - quantity)
+    return Case(counted, default=F("on_hand"), output_field=IntegerField())
