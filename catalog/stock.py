@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from django.db import transaction
-from django.db.models import Case, F, IntegerField, Q, When
+from django.db.models import Case, F, IntegerField, Max, Q, When
 from django.utils import timezone
 
 from catalog.models import Delivery, DeliveryCode, Variant
@@ -73,17 +73,20 @@ def change_on_hand(variant: Variant, *, by: int) -> None:
         raise OutOfStock(variant.pk)
 
 
-def add_codes(variant: Variant, texts: Iterable[str]) -> int:
-    """This will add the codes that are not there yet, and as many units of stock. Returns how many."""
+def add_codes(variant: Variant, texts: Iterable[str]) -> list[str]:
+    """This will add the codes that no variant has yet, and as many units of stock. Returns those added."""
+    wanted = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
     with transaction.atomic():
         # The row is locked first, so that two members of staff pasting one list count it once.
         Variant.objects.select_for_update(no_key=True).get(pk=variant.pk, delivery=Delivery.CODE)
-        wanted = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
-        known = set(DeliveryCode.objects.filter(text__in=wanted).values_list("text", flat=True))
-        fresh = [DeliveryCode(variant=variant, text=text) for text in wanted if text not in known]
-        DeliveryCode.objects.bulk_create(fresh)
-        Variant.objects.filter(pk=variant.pk).update(on_hand=F("on_hand") + len(fresh))
-    return len(fresh)
+        codes = DeliveryCode.objects.filter(variant=variant)
+        newest = codes.aggregate(Max("pk", default=0))["pk__max"]
+        # A rival may be adding one of the texts to another variant: it is theirs, and not counted here.
+        rows = [DeliveryCode(variant=variant, text=text) for text in wanted]
+        DeliveryCode.objects.bulk_create(rows, ignore_conflicts=True)
+        added = list(codes.filter(pk__gt=newest).values_list("text", flat=True))
+        Variant.objects.filter(pk=variant.pk).update(on_hand=F("on_hand") + len(added))
+    return added
 
 
 def remove_code(code: DeliveryCode) -> bool:

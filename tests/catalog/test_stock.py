@@ -119,6 +119,36 @@ def test_the_stock_of_codes_changes_with_the_codes_only():
         stock.change_on_hand(voucher, by=1)
 
 
+def test_codes_are_added_once_trimmed_and_in_the_order_given():
+    voucher = codes("AAA")
+
+    added = stock.add_codes(voucher, [" CCC ", "AAA", "", "BBB", "CCC", "  "])
+
+    assert added == ["CCC", "BBB"]
+    assert list(voucher.codes.values_list("text", flat=True)) == ["AAA", "CCC", "BBB"]
+    assert counted(voucher) == (0, 3)
+
+
+def test_a_code_of_another_variant_is_not_added_again():
+    codes("AAA")
+    other = codes(of=product("Jug"))
+
+    assert stock.add_codes(other, ["AAA", "BBB"]) == ["BBB"]
+    assert counted(other) == (0, 1)
+
+
+def test_codes_belong_to_variants_that_are_delivered_as_codes():
+    with pytest.raises(Variant.DoesNotExist):
+        stock.add_codes(variant(), ["AAA"])
+
+
+def test_thousands_of_codes_are_added_at_once():
+    voucher = codes()
+
+    assert len(stock.add_codes(voucher, [f"CODE-{number}" for number in range(3000)])) == 3000
+    assert counted(voucher) == (0, 3000)
+
+
 def test_codes_are_sold_oldest_first():
     voucher = codes("AAA", "BBB", "CCC")
     stock.hold({voucher.pk: 2})
