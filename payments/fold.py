@@ -23,7 +23,8 @@ from payments.statuses import LIVE, OPEN, OrderStatus, PaymentStatus, ReviewReas
 
 logger = logging.getLogger(__name__)
 
-# When to look again at a payment that is over, but that the buyer could have signed.
+# When to look again at a payment on its way, and at one that is over, but that the buyer could have signed.
+LOOK_SOON = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(minutes=10)
 
 
@@ -64,7 +65,7 @@ def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
                 by=by,
                 txid=shown.txid,
                 from_address=shown.from_address,
-                next_check_at=timezone.now(),
+                next_check_at=timezone.now() + LOOK_SOON,
             )
     return payment
 

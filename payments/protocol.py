@@ -28,7 +28,7 @@ from django.utils import timezone
 
 from catalog import stock
 from payments import gate
-from payments.fold import attend, fold, record_failed, remember_refusal
+from payments.fold import LOOK_SOON, attend, fold, record_failed, remember_refusal
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
 from payments.ordering import Refused, Shipping, check_still_offered, hold_time, write_order
@@ -411,7 +411,7 @@ def _ordered_before(pioneer: Pioneer, basket: Mapping[str, int], idempotency_key
 
 
 def _soon() -> datetime:
-    return timezone.now() + timedelta(minutes=1)
+    return timezone.now() + LOOK_SOON
 
 
 def _by(caller: Pioneer | None, cause: str) -> By:
