@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 EXAMPLE = "example-"
+DATABASES = ("sqlite:///", "postgres://", "postgresql://")
 PI_NETWORKS = ("Pi Network", "Pi Testnet")
 
 
@@ -50,24 +53,37 @@ def address(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
 def url(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
     """Return an http(s) address without its trailing slash; outside DEBUG only https is taken."""
     value = str(env.str(name, default=default)).rstrip("/")
-    if not value.startswith(("https://", "http://") if debug else "https://"):
+    parts = urlsplit(value)
+    if parts.scheme not in ({"https", "http"} if debug else {"https"}) or not parts.hostname:
         raise ImproperlyConfigured(f"{name} is {value!r}: set it to an address that starts with https://.")
     return value
 
 
-def positive(env: environ.Env, name: str, default: int) -> int:
-    """Return a whole number above zero. Raises ImproperlyConfigured otherwise."""
+def number(env: environ.Env, name: str, *, default: int, at_least: int = 1) -> int:
+    """Return a whole number. Raises ImproperlyConfigured for anything else, or for one that is too small."""
     text = str(env.str(name, default=str(default)))
-    if not text.isdecimal() or int(text) == 0:
-        raise ImproperlyConfigured(f"{name} is {text!r}: set it to a whole number above zero.")
+    if not text.isdecimal() or int(text) < at_least:
+        raise ImproperlyConfigured(f"{name} is {text!r}: set it to a whole number, at least {at_least}.")
     return int(text)
 
 
-def database(env: environ.Env, default: str) -> dict[str, Any]:
-    """Return Django's settings for DATABASE_URL, tuned so that two buyers at once never collide."""
-    config: dict[str, Any] = env.db_url("DATABASE_URL", default=default)
+def database(env: environ.Env, *, default: str, base: Path) -> dict[str, Any]:
+    """Return Django's settings for DATABASE_URL, tuned so that two buyers at once never collide.
+
+    A relative path to a SQLite file starts at `base`: a command that cron starts elsewhere must not find
+    itself in front of another, empty database.
+    """
+    location = str(env.str("DATABASE_URL", default=default))
+    if not location.startswith(DATABASES):
+        raise ImproperlyConfigured(
+            "DATABASE_URL names no database that we know: set it to sqlite:///folder/file or"
+            " postgres://user:password@host/name."
+        )
+    config: dict[str, Any] = environ.Env.db_url_config(location)
     options = config.setdefault("OPTIONS", {})
     if "sqlite" in config["ENGINE"]:
+        config["NAME"] = base / config["NAME"]
+        config["NAME"].parent.mkdir(parents=True, exist_ok=True)
         # A read followed by a write fails at once ("database is locked") unless the write lock is
         # taken first; FULL, because a payment that was answered must survive a power cut.
         options |= {
@@ -75,7 +91,7 @@ def database(env: environ.Env, default: str) -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
-    elif "postgresql" in config["ENGINE"]:
+    else:
         options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
         config["CONN_HEALTH_CHECKS"] = True
     return config

@@ -22,7 +22,7 @@ DEBUG: bool = env.bool("DEBUG", default=False)
 SECRET_KEY = environment.secret(env, "SECRET_KEY", debug=DEBUG)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 ALLOWED_ORIGINS: list[str] = env.list("ALLOWED_ORIGINS", default=[])
-PROXY_COUNT: int = env.int("PROXY_COUNT", default=0)
+PROXY_COUNT = environment.number(env, "PROXY_COUNT", default=0, at_least=0)
 
 # Pi -----------------------------------------------------------------------------------------------
 
@@ -39,7 +39,7 @@ PI_WALLET_ADDRESS = environment.address(
     default="GB4ZUXDJKHCGXPBGLLAP3RWJVSVNFPJM2HKNGA3S6AM3IGMSCJZAMX5D",
 )
 PI_VALIDATION_KEY: str = env.str("PI_VALIDATION_KEY", default="")
-ORDER_HOLD_MINUTES = environment.positive(env, "ORDER_HOLD_MINUTES", default=15)
+ORDER_HOLD_MINUTES = environment.number(env, "ORDER_HOLD_MINUTES", default=15)
 
 # Who may show the shop in a frame: the Pi Browser, its sandbox and PiNet, and wherever the SDK comes from.
 PI_SDK_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(PI_SDK_URL))
@@ -104,7 +104,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": environment.database(env, default=f"sqlite:///{BASE_DIR}/var/pistore.sqlite3")}
+DATABASES = {"default": environment.database(env, default="sqlite:///var/pistore.sqlite3", base=BASE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 
