@@ -71,7 +71,7 @@ $(VENV)/python:
 
 $(VENV)/requirements $(VENV)/requirements-dev: $(VENV)/%: %.txt $(VENV)/python
 	@echo "Installing $< …"
-	@$(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(IN_VENV) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 .env:
