@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Product, Variant
 
@@ -19,3 +19,14 @@ def published() -> QuerySet[Product]:
         .select_related("category")
         .prefetch_related("variants", "pictures")
     )
+
+
+def matching(products: QuerySet[Product], *, category: str = "", search: str = "") -> QuerySet[Product]:
+    """This will keep the products of one category (a slug) in whose texts every word of `search` occurs."""
+    if category:
+        products = products.filter(category__slug=category)
+    for word in search.split():
+        products = products.filter(
+            Q(name__icontains=word) | Q(description__icontains=word) | Q(category__name__icontains=word)
+        )
+    return products

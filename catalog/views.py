@@ -1,0 +1,60 @@
+"""The public part of the JSON API: what is for sale. Nobody is asked who they are."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import generics
+from rest_framework.pagination import PageNumberPagination
+
+from catalog import shelf
+from catalog.models import Product
+from catalog.serializers import ProductSerializer, ShelfQuery
+
+
+class Pages(PageNumberPagination):
+    page_size = 24
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
+class Shelf(generics.GenericAPIView[Product]):
+    # None, so that a token which ran out cannot hide what everybody may see.
+    authentication_classes = ()
+    serializer_class = ProductSerializer
+    pagination_class = Pages
+    lookup_field = "slug"
+
+    def get_queryset(self) -> QuerySet[Product]:
+        return shelf.published()
+
+
+@extend_schema_view(
+    get=extend_schema(
+        summary="What is for sale",
+        parameters=[ShelfQuery],
+        responses={
+            200: ProductSerializer(many=True),
+            400: OpenApiResponse(description="The category or the search is no such thing."),
+            404: OpenApiResponse(description="There is no such page."),
+        },
+    )
+)
+class ProductList(Shelf, generics.ListAPIView[Product]):
+    def get_queryset(self) -> QuerySet[Product]:
+        query = ShelfQuery(data=self.request.query_params)
+        query.is_valid(raise_exception=True)
+        return shelf.matching(super().get_queryset(), **query.validated_data)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        summary="One product",
+        responses={
+            200: ProductSerializer,
+            404: OpenApiResponse(description="No product with this slug is for sale."),
+        },
+    )
+)
+class ProductDetail(Shelf, generics.RetrieveAPIView[Product]):
+    pass
