@@ -37,7 +37,7 @@ def fold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
     if shown.txid:
         return _record_submitted(payment, shown, by=by)
     if shown.cancelled:
-        return _record_cancelled(payment, by=by)
+        return record_cancelled(payment, by=by)
     if payment.status in LIVE and payment.order is not None:
         code = gate.mismatch(payment.order, shown)
         if code:
@@ -70,13 +70,13 @@ def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
     return payment
 
 
-def _record_cancelled(payment: PiPayment, *, by: By) -> PiPayment:
+def record_cancelled(payment: PiPayment, *, by: By, note: str = "") -> PiPayment:
     """The goods that this payment holds go back in the commit that marks it cancelled."""
     if payment.status not in OPEN:
         return payment
     with locked(payment) as (payment, order):
         if payment.status in OPEN:
-            move(payment, PaymentStatus.CANCELLED, by=by, next_check_at=_watch(payment))
+            move(payment, PaymentStatus.CANCELLED, by=by, note=note, next_check_at=_watch(payment))
             if order is not None and order.held_by_id == payment.pk:
                 in_time = order.expires_at > timezone.now()
                 to = OrderStatus.PENDING if in_time else OrderStatus.EXPIRED
