@@ -1,0 +1,177 @@
+"""What a member of staff decides by name. Each decision is one commit, and its event says whose it was.
+
+    honour         hand the goods of an order in review over after all
+    ship           the parcels of a paid order have left the house
+    close_missing  give a payment up that Pi does not know any more
+    reject_refund  withdraw a refund that was only requested
+
+Rows are locked in the order payment, order, refunds, variants, as everywhere. Goods never go out while their
+money is on its way back. (Asking Pi again, cancelling an order and the clean-up are doors of `protocol`;
+a refund is requested with `refunds.flag_for_refund`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog import stock
+from catalog.models import Delivery, Variant
+from payments import protocol, refunds
+from payments.delivery import fulfil_if_complete, hand_over
+from payments.fold import attend, record_cancelled
+from payments.models import EventKind, Order, PiPayment, Refund
+from payments.moves import By, record
+from payments.pi_client import PiClient, PiRefused
+from payments.statuses import (
+    OPEN,
+    REFUND_UNDER_WAY,
+    OrderStatus,
+    PaymentStatus,
+    RefundStatus,
+)
+
+
+class Declined(Exception):
+    """As things stand this cannot be done; the text says why, for people. Nothing was changed."""
+
+
+def honour(order: Order, *, by: By, note: str = "") -> Order:
+    """This will make an order in review paid, and take and deliver its goods, on the word of staff.
+
+    Refund requests of the money that is used now are rejected in the same commit. No completed payment is
+    needed; the event tells how much was paid. Raises Declined when the money is on its way back, the goods
+    are gone or cannot be delivered.
+    """
+    try:
+        with _locked(order) as case:
+            if case.order.status != OrderStatus.NEEDS_REVIEW:
+                raise Declined(f"Only an order in review can be honoured; this one is {_status(case.order)}.")
+            case.decline_if_money_leaves()
+            for refund in case.requests_for_money_used():
+                refunds.reject(refund, by=by, note="the order is honoured")
+            story = f"{note} ({case.paid_in_words()})".strip()
+            hand_over(case.order, stock.take, by=by, note=story)
+    except stock.OutOfStock as problem:
+        sku = Variant.objects.values_list("sku", flat=True).get(pk=problem.variant_id)
+        raise Declined(f"There are not enough of {sku} left: add stock first, or refund.") from problem
+    except stock.CodesMissing as problem:
+        raise Declined("There are not enough unsold codes left: add codes first, or refund.") from problem
+    except FileNotFoundError as problem:
+        raise Declined(f"{problem}: add the file first, or refund.") from problem
+    return case.order
+
+
+def ship(order: Order, *, by: By, note: str = "") -> Order:
+    """This will note that the parcels of a paid order have left; with nothing else waiting it is fulfilled.
+
+    Harmless to repeat. Raises Declined when the order is not paid, or its money is on its way back.
+    """
+    with _locked(order) as case:
+        if case.order.status == OrderStatus.FULFILLED:
+            return case.order
+        if case.order.status != OrderStatus.PAID:
+            raise Declined(f"Only a paid order can be shipped; this one is {_status(case.order)}.")
+        case.decline_if_money_leaves()
+        waiting = case.order.lines.filter(variant__delivery=Delivery.PHYSICAL, delivered_at=None)
+        waiting.update(delivered_at=timezone.now())
+        record(case.order, EventKind.NOTED, by=by, note=f"shipped {note}".strip())
+        fulfil_if_complete(case.order, by=by)
+    return case.order
+
+
+def close_missing(payment: PiPayment, *, pi: PiClient, by: By, note: str = "") -> PiPayment:
+    """This will cancel a payment that Pi, asked once more, does not know, and release what it holds.
+
+    If Pi does show it, it is settled like any other. Raises Declined when the payment has a transaction or is
+    over, and PiError when Pi cannot say: then nothing was changed.
+    """
+    if payment.status not in OPEN:
+        raise Declined(f"Only an open payment can be closed; this one is {_status(payment)}.")
+    try:
+        pi.get_payment(payment.identifier)
+    except PiRefused as refusal:
+        if refusal.code != "payment_not_found":
+            raise
+        payment = record_cancelled(payment, by=by, note=f"Pi does not know it. {note}".strip())
+        attend(payment, "")
+        return payment
+    return protocol.settle(payment, pi=pi, by=by)
+
+
+def reject_refund(refund: Refund, *, by: By, note: str) -> Refund:
+    """This will withdraw a refund that was only requested; its payment is kept, for the reason in `note`.
+
+    Raises Declined once the refund is approved.
+    """
+    with transaction.atomic(durable=True):
+        PiPayment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
+        refund = Refund.objects.select_for_update(no_key=True).get(pk=refund.pk)
+        if refund.status != RefundStatus.REQUESTED:
+            raise Declined(f"Only a requested refund can be rejected; this one is {_status(refund)}.")
+        refunds.reject(refund, by=by, note=note)
+    return refund
+
+
+@dataclass(frozen=True)
+class _Case:
+    """An order with its payments and refunds, all locked."""
+
+    order: Order
+    payments: Sequence[PiPayment]
+    refunds: Sequence[Refund]
+
+    def decline_if_money_leaves(self) -> None:
+        """The refund of a payment that came twice does no harm; one that the goods are paid with does."""
+        leaving = self._leaving()
+        if leaving and self._paid() - leaving < self.order.total:
+            raise Declined("Its money is on its way back to the buyer: the goods must stay here.")
+
+    def requests_for_money_used(self) -> list[Refund]:
+        used = {payment.pk for payment in self._money_used()}
+        return [
+            refund
+            for refund in self.refunds
+            if refund.payment_id in used and refund.status == RefundStatus.REQUESTED
+        ]
+
+    def paid_in_words(self) -> str:
+        paid = self._paid()
+        return f"paid {_pi(paid)} of {_pi(self.order.total)}" if paid else "without a completed payment"
+
+    def _money_used(self) -> Sequence[PiPayment]:
+        """The one payment that is enough, if there is one: the refunds of all others stay requested."""
+        completed = [p for p in self.payments if p.status == PaymentStatus.COMPLETED]
+        enough = [p for p in completed if p.amount - self._leaving(of=p) >= self.order.total]
+        return [min(enough, key=lambda payment: (payment.amount, payment.pk))] if enough else completed
+
+    def _paid(self) -> Decimal:
+        return sum((p.amount for p in self.payments if p.status == PaymentStatus.COMPLETED), Decimal(0))
+
+    def _leaving(self, of: PiPayment | None = None) -> Decimal:
+        """What is on its way back, or back: of one payment, or of all."""
+        counted = (r for r in self.refunds if r.status in REFUND_UNDER_WAY)
+        return sum((r.amount for r in counted if of is None or r.payment_id == of.pk), Decimal(0))
+
+
+@contextmanager
+def _locked(order: Order) -> Iterator[_Case]:
+    with transaction.atomic(durable=True):
+        payments = list(
+            PiPayment.objects.select_for_update(no_key=True).filter(order_id=order.pk).order_by("pk")
+        )
+        fresh = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+        yield _Case(fresh, payments, refunds.lock_refunds(fresh))
+
+
+def _status(subject: Order | PiPayment | Refund) -> str:
+    return subject.get_status_display()
+
+
+def _pi(amount: Decimal) -> str:
+    return f"{amount.normalize():f} π"

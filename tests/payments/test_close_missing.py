@@ -1,0 +1,107 @@
+"""Staff give a payment up that Pi does not know any more, by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.models import Variant
+from payments import staff
+from payments.models import PiPayment
+from payments.moves import By
+from payments.pi_client import PiError
+from tests.catalog.goods import counted
+from tests.payments.desk import asking, everything, story
+from tests.payments.page import Page, acts, status_of
+
+pytestmark = pytest.mark.django_db
+BY = By("staff carol", "close_missing")
+
+
+def _forgotten(buyer: Page) -> PiPayment:
+    _, identifier = buyer.approved({"mug": 1})
+    buyer.pi.reset()
+    PiPayment.objects.update(attention="Pi does not show it any more")
+    return PiPayment.objects.get(identifier=identifier)
+
+
+def test_what_a_missing_payment_holds_is_released(alice: Page) -> None:
+    payment = _forgotten(alice)
+
+    payment = staff.close_missing(payment, pi=asking(), by=BY)
+
+    order = payment.order
+    assert order is not None
+    assert story(payment)[-1] == ("staff carol", "close_missing", "approved", "cancelled")
+    assert story(order)[-1] == ("staff carol", "close_missing", "reserved", "pending")
+    assert counted(Variant.objects.get(sku="mug")) == (0, 10)
+
+
+def test_a_closed_payment_needs_no_attention_any_more(alice: Page) -> None:
+    payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY, note="the key was changed")
+
+    payment.refresh_from_db()
+    assert payment.attention == ""
+    assert payment.events.get(after="cancelled").note == "Pi does not know it. the key was changed"
+
+
+def test_a_payment_that_pi_shows_again_is_settled_instead(alice: Page) -> None:
+    order, identifier = alice.approved({"voucher": 1})
+    alice.pi.sign(identifier)
+
+    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+
+    order.refresh_from_db()
+    assert (payment.status, order.status) == ("completed", "fulfilled")
+
+
+def test_a_payment_that_pi_still_shows_open_is_left_open(alice: Page) -> None:
+    _, identifier = alice.approved({"voucher": 1})
+
+    staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+
+    assert status_of(identifier) == "approved"
+
+
+@pytest.mark.parametrize(
+    ("fault", "more"),
+    [
+        ("down", {}),
+        ("html", {}),
+        ("malformed", {}),
+        ("refuse", {"status": 401, "body": {"error": "Invalid/missing API key"}}),
+        ("refuse", {"status": 404, "body": {"error": "no_such_route"}}),
+    ],
+)
+def test_nothing_is_closed_when_pi_cannot_say(alice: Page, fault: str, more: dict[str, object]) -> None:
+    payment = _forgotten(alice)
+    alice.pi.faults.add(fault, **more)
+    before = everything()
+
+    with pytest.raises(PiError):
+        staff.close_missing(payment, pi=asking(), by=BY)
+
+    assert everything() == before
+
+
+def test_a_payment_that_is_over_is_not_closed(alice: Page) -> None:
+    alice.buy({"mug": 1})
+    alice.pi.calls.clear()
+    before = everything()
+
+    with pytest.raises(staff.Declined, match="Only an open payment can be closed; this one is completed"):
+        staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+
+    assert (everything(), acts(alice.pi)) == (before, [])
+
+
+def test_a_payment_with_a_transaction_is_not_closed(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier)
+    alice.pi.faults.add("down", path="complete")
+    alice.cancel(identifier, expect=503)
+    alice.pi.reset()
+
+    with pytest.raises(staff.Declined, match="this one is signed"):
+        staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+
+    assert status_of(identifier) == "submitted"

@@ -1,0 +1,182 @@
+"""Staff hand the goods of an order in review over after all, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from catalog import stock
+from catalog.models import DeliveryCode, Variant
+from payments import refunds, staff
+from payments.models import DeliveredCode, Order, Refund
+from payments.moves import By
+from tests.catalog.goods import counted
+from tests.payments.desk import (
+    CAROL,
+    approve,
+    everything,
+    paid_after_cancel,
+    paid_too_late,
+    pay_again,
+    story,
+    unverified,
+)
+from tests.payments.page import Page
+
+pytestmark = pytest.mark.django_db
+BY = By("staff carol", "honour")
+
+
+def test_honouring_takes_the_stock_and_delivers(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"voucher": 2})
+
+    staff.honour(order, by=BY)
+
+    order.refresh_from_db()
+    assert (order.status, order.review_reason) == ("fulfilled", "")
+    assert DeliveredCode.objects.filter(line__order=order).count() == 2
+    assert counted(Variant.objects.get(sku="voucher")) == (0, 18)
+
+
+def test_an_honoured_parcel_still_waits_to_be_shipped(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 1, "book": 1})
+
+    order = staff.honour(order, by=BY)
+
+    assert order.status == "paid"
+    assert list(order.lines.filter(delivered_at=None).values_list("variant__sku", flat=True)) == ["mug"]
+
+
+def test_honouring_rejects_the_refund_that_was_only_requested(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 1})
+
+    staff.honour(order, by=BY)
+
+    assert story(Refund.objects.get())[-1] == ("staff carol", "honour", "requested", "rejected")
+
+
+def test_the_event_names_who_honoured_and_what_was_paid(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 2})
+
+    staff.honour(order, by=BY, note="a good customer")
+
+    event = order.events.get(after="paid")
+    assert (event.actor, event.cause) == ("staff carol", "honour")
+    assert event.note == "a good customer (paid 3 π of 3 π)"
+
+
+def test_an_order_without_completed_payment_may_be_honoured_by_name(alice: Page) -> None:
+    order = unverified(alice, {"mug": 1})
+
+    order = staff.honour(order, by=BY)
+
+    assert order.status == "paid"
+    assert order.events.get(after="paid").note == "(without a completed payment)"
+
+
+def test_honouring_keeps_the_refund_of_a_second_payment_requested(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 1})
+    second = pay_again(alice, order)
+
+    staff.honour(order, by=BY)
+
+    states = dict(Refund.objects.values_list("payment__identifier", "status"))
+    assert states.pop(second.identifier) == "requested"
+    assert list(states.values()) == ["rejected"]
+
+
+def test_honouring_uses_the_second_payment_when_the_first_goes_back(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 1})
+    approve(Refund.objects.get())
+    second = pay_again(alice, order)
+
+    order = staff.honour(order, by=BY)
+
+    assert order.status == "paid"
+    assert second.refunds.get().status == "rejected"
+
+
+def test_honouring_is_declined_while_the_money_goes_back(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 1})
+    approve(Refund.objects.get())
+    before = everything()
+
+    with pytest.raises(staff.Declined, match="on its way back"):
+        staff.honour(order, by=BY)
+
+    assert everything() == before
+
+
+def test_honouring_is_declined_when_the_stock_is_gone(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"voucher": 1, "mug": 2})
+    stock.change_on_hand(Variant.objects.get(sku="mug"), by=-9)
+    before = everything(), counted(Variant.objects.get(sku="voucher"))
+
+    with pytest.raises(staff.Declined, match="not enough of mug left"):
+        staff.honour(order, by=BY)
+
+    assert (everything(), counted(Variant.objects.get(sku="voucher"))) == before
+
+
+def _file_lost() -> None:
+    Variant.objects.filter(sku="book").update(file="")
+
+
+def _codes_lost() -> None:
+    DeliveryCode.objects.all().delete()
+
+
+@pytest.mark.parametrize(
+    ("sku", "lose", "sentence"),
+    [("book", _file_lost, "book is sold as a download"), ("voucher", _codes_lost, "not enough unsold codes")],
+)
+def test_honouring_is_declined_when_the_goods_cannot_be_delivered(
+    alice: Page, sku: str, lose: Callable[[], None], sentence: str
+) -> None:
+    order = paid_after_cancel(alice, {"mug": 1, sku: 1})
+    lose()
+    before = everything(), counted(Variant.objects.get(sku="mug"))
+
+    with pytest.raises(staff.Declined, match=sentence):
+        staff.honour(order, by=BY)
+
+    assert (everything(), counted(Variant.objects.get(sku="mug"))) == before
+
+
+@pytest.mark.parametrize("basket", [{"mug": 1}, {"book": 1}])
+def test_only_an_order_in_review_can_be_honoured(alice: Page, basket: dict[str, int]) -> None:
+    order = alice.buy(basket)
+    before = everything()
+
+    with pytest.raises(staff.Declined, match="Only an order in review"):
+        staff.honour(order, by=BY)
+
+    assert everything() == before
+
+
+def test_honouring_decides_by_what_is_true_now(alice: Page) -> None:
+    stale = paid_after_cancel(alice, {"mug": 1})
+    staff.honour(Order.objects.get(pk=stale.pk), by=BY)
+
+    with pytest.raises(staff.Declined):
+        staff.honour(stale, by=BY)
+
+    assert counted(Variant.objects.get(sku="mug")) == (0, 9)
+
+
+def test_late_money_for_goods_that_were_there_needs_no_honouring(alice: Page) -> None:
+    order = paid_too_late(alice, {"mug": 1})
+
+    assert order.status == "paid"
+
+
+def test_what_was_flagged_by_staff_is_withdrawn_when_honoured(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 1})
+    refund = Refund.objects.get()
+    staff.reject_refund(refund, by=CAROL, note="wait")
+    refunds.flag_for_refund(order.payments.get(), reason="asked for", by=CAROL)
+
+    staff.honour(order, by=BY)
+
+    assert list(Refund.objects.values_list("status", flat=True)) == ["rejected", "rejected"]

@@ -1,0 +1,44 @@
+"""Staff withdraw a refund that was only requested."""
+
+from __future__ import annotations
+
+import pytest
+
+from payments import refunds, staff
+from payments.models import Refund
+from payments.moves import By
+from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, story
+from tests.payments.page import Page
+
+pytestmark = pytest.mark.django_db
+BY = By("staff carol", "reject_refund")
+
+
+def test_a_rejected_refund_tells_who_and_why(alice: Page) -> None:
+    paid_after_cancel(alice, {"mug": 1})
+
+    refund = staff.reject_refund(Refund.objects.get(), by=BY, note="sent by hand")
+
+    assert story(refund)[-1] == ("staff carol", "reject_refund", "requested", "rejected")
+    assert refund.events.last().note == "sent by hand"
+
+
+def test_the_money_of_a_rejected_refund_can_be_flagged_again(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    payment = order.payments.get()
+    refund = refunds.flag_for_refund(payment, reason="a mistake", by=CAROL)
+
+    staff.reject_refund(refund, by=BY, note="a mistake")
+
+    assert refunds.flag_for_refund(payment, reason="not a mistake", by=CAROL).amount == payment.amount
+
+
+def test_an_approved_refund_cannot_be_rejected(alice: Page) -> None:
+    paid_after_cancel(alice, {"mug": 1})
+    refund = approve(Refund.objects.get())
+    before = everything()
+
+    with pytest.raises(staff.Declined, match="this one is approved"):
+        staff.reject_refund(refund, by=BY, note="too late")
+
+    assert everything() == before

@@ -1,0 +1,95 @@
+"""The parcels of a paid order leave the house."""
+
+from __future__ import annotations
+
+import pytest
+
+from payments import refunds, staff
+from payments.models import Order, Refund
+from payments.moves import By
+from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, story
+from tests.payments.page import Page
+
+pytestmark = pytest.mark.django_db
+BY = By("staff carol", "ship")
+
+
+def test_a_shipped_order_is_fulfilled(alice: Page) -> None:
+    order = alice.buy({"mug": 1, "book": 1})
+
+    order = staff.ship(order, by=BY)
+
+    assert story(order)[-1] == ("staff carol", "ship", "paid", "fulfilled")
+    assert not order.lines.filter(delivered_at=None).exists()
+
+
+def test_what_was_delivered_before_keeps_its_time(alice: Page) -> None:
+    order = alice.buy({"mug": 1, "book": 1})
+    delivered = order.lines.get(variant__sku="book").delivered_at
+
+    staff.ship(order, by=BY)
+
+    assert order.lines.get(variant__sku="book").delivered_at == delivered
+
+
+def test_the_note_of_a_parcel_is_on_the_timeline(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+
+    staff.ship(order, by=BY, note="RR123456785GB")
+
+    assert order.events.get(kind="noted").note == "shipped RR123456785GB"
+
+
+def test_shipping_twice_changes_nothing(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    staff.ship(order, by=BY)
+    before = everything()
+
+    staff.ship(order, by=By("staff dora", "ship"))
+
+    assert everything() == before
+
+
+def test_shipping_is_declined_while_the_money_goes_back(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    approve(refunds.flag_for_refund(order.payments.get(), reason="changed my mind", by=CAROL))
+    before = everything()
+
+    with pytest.raises(staff.Declined, match="on its way back"):
+        staff.ship(order, by=BY)
+
+    assert everything() == before
+
+
+def test_a_refund_that_is_only_requested_stops_no_parcel(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    refunds.flag_for_refund(order.payments.get(), reason="changed my mind", by=CAROL)
+
+    assert staff.ship(order, by=BY).status == "fulfilled"
+
+
+def test_the_refund_of_a_second_payment_stops_no_parcel(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    pay_again(alice, order)
+    approve(Refund.objects.get())
+
+    assert staff.ship(order, by=BY).status == "fulfilled"
+
+
+def test_an_unpaid_order_is_not_shipped(alice: Page) -> None:
+    order, _ = alice.approved({"mug": 1})
+    before = everything()
+
+    with pytest.raises(staff.Declined, match="Only a paid order can be shipped; this one is goods held"):
+        staff.ship(order, by=BY)
+
+    assert everything() == before
+
+
+def test_an_order_in_review_is_not_shipped(alice: Page) -> None:
+    order = paid_after_cancel(alice, {"mug": 1})
+
+    with pytest.raises(staff.Declined, match="Only a paid order"):
+        staff.ship(order, by=BY)
+
+    assert Order.objects.get().status == "needs_review"
