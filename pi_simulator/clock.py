@@ -1,0 +1,31 @@
+"""The simulator's time: real time plus an offset that only ever grows."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Tells UTC. Moving it lets an hour pass at Pi without anybody waiting for it."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta()
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """The present moment at Pi, as an aware UTC datetime."""
+        return datetime.now(UTC) + self._offset
+
+    def move(self, *, seconds: float) -> datetime:
+        """Let that many seconds pass and say what time it is then. There is no way back."""
+        if seconds < 0:
+            raise ValueError("Pi's clock only moves forward.")
+        with self._lock:
+            self._offset += timedelta(seconds=seconds)
+        return self.now()
+
+    @property
+    def offset(self) -> float:
+        """How far ahead of real time this clock is, in seconds."""
+        return self._offset.total_seconds()

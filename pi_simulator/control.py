@@ -1,0 +1,165 @@
+"""The control room's commands, in JSON, for the phone page and for tests against a running one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .http import Malformed, Request, Response, json_response
+from .records import Pioneer
+from .refusal import SimulatorRefusal
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
+
+Answer = dict[str, Any]
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class Control:
+    """Acts on the simulator for whoever sits at this machine."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    def answer(self, request: Request) -> Response:
+        """Do what a page or program of this machine asks; nobody else is answered."""
+        if not _from_this_machine(request):
+            return json_response(403, {"error": "not_from_this_machine"})
+        for method, pattern, command in COMMANDS:
+            match = pattern.fullmatch(request.path)
+            if match and method == request.method:
+                return self._run(command, request, match.groupdict().get("id", ""))
+        return json_response(404, {"error": "not_found"})
+
+    def _run(self, command: Command, request: Request, identifier: str) -> Response:
+        try:
+            fields = request.json()
+            return json_response(200, command(self, fields, identifier))
+        except SimulatorRefusal as refusal:
+            return json_response(409, refusal.body())
+        except (Malformed, KeyError, TypeError, ValueError, ArithmeticError) as problem:
+            return json_response(400, {"error": "invalid_arguments", "error_message": str(problem)})
+
+    def state(self, fields: Answer, identifier: str) -> Answer:
+        """Everything at a glance"""
+        return self._simulator.state()
+
+    def add_pioneer(self, fields: Answer, identifier: str) -> Answer:
+        """`{"username", "balance"?}`: create a pioneer, or fill a wallet"""
+        return _pioneer_answer(
+            self._simulator.pioneer(_username(fields), balance=fields.get("balance"))
+        )
+
+    def sign_in(self, fields: Answer, identifier: str) -> Answer:
+        """`{"username", "scopes"}`: the pioneer agrees; an access token and where to use it"""
+        pioneer = self._simulator.pioneer(_username(fields))
+        scopes = tuple(str(scope) for scope in fields.get("scopes", ()))
+        token = self._simulator.sign_in(pioneer, scopes=scopes)
+        return _pioneer_answer(pioneer) | {"accessToken": token}
+
+    def incomplete(self, fields: Answer, identifier: str) -> Answer:
+        """`{"username"}`: the payment that still waits for something, or null"""
+        pioneer = self._simulator.pioneer(_username(fields))
+        return {"payment": self._simulator.incomplete_payment_of(pioneer)}
+
+    def add_fault(self, fields: Answer, identifier: str) -> Answer:
+        """`{"kind", "path"?, "times"?, "seconds"?, "status"?, "body"?}`: let something go wrong"""
+        terms = dict(fields)
+        terms["seconds"] = float(terms.get("seconds", 0))
+        self._simulator.faults.add(terms.pop("kind"), **terms)
+        return {}
+
+    def clear_faults(self, fields: Answer, identifier: str) -> Answer:
+        """`{"kind"?}`: stop one kind of fault, or all"""
+        if "kind" in fields:
+            self._simulator.faults.remove(fields["kind"])
+        else:
+            self._simulator.faults.clear()
+        return {}
+
+    def move_clock(self, fields: Answer, identifier: str) -> Answer:
+        """`{"seconds"}`: let time pass at Pi"""
+        return {"now": self._simulator.clock.move(seconds=float(fields["seconds"])).isoformat()}
+
+    def reset(self, fields: Answer, identifier: str) -> Answer:
+        """Forget everything"""
+        self._simulator.reset()
+        return {}
+
+    def payment(self, fields: Answer, identifier: str) -> Answer:
+        """One payment as the API would send it"""
+        return self._simulator.payment(identifier)
+
+    def sign(self, fields: Answer, identifier: str) -> Answer:
+        """`{"recorded"?, "verified"?}`: the buyer pays; the txid, and whether the app closes"""
+        txid = self._simulator.sign(
+            identifier,
+            recorded=fields.get("recorded"),
+            verified=fields.get("verified", True),
+        )
+        return {"txid": txid, "close_app": self._simulator.faults.take("close_after_paying")}
+
+    def record(self, fields: Answer, identifier: str) -> Answer:
+        """Pi learns of the signed transaction"""
+        self._simulator.record_transaction(identifier)
+        return self._simulator.payment(identifier)
+
+    def cancel(self, fields: Answer, identifier: str) -> Answer:
+        """The buyer cancels"""
+        self._simulator.cancel_by_user(identifier)
+        return self._simulator.payment(identifier)
+
+    def expire(self, fields: Answer, identifier: str) -> Answer:
+        """The approval window elapses"""
+        self._simulator.expire_approval(identifier)
+        return self._simulator.payment(identifier)
+
+
+def _from_this_machine(request: Request) -> bool:
+    """Whether a loopback address asks, by a loopback name, from no page or a loopback page.
+
+    The name is looked at because a foreign page may point its own name at this machine; JSON is
+    demanded of a POST because a foreign form could not send it.
+    """
+    if request.method == "POST" and not request.content_type.startswith("application/json"):
+        return False
+    names = [urlsplit(f"//{request.host}").hostname]
+    if request.origin:
+        names.append(urlsplit(request.origin).hostname)
+    return request.remote in LOOPBACK and all(name in LOOPBACK for name in names)
+
+
+def _username(fields: Answer) -> str:
+    username = fields["username"]
+    if not isinstance(username, str) or not re.fullmatch(r"[\w.-]{1,40}", username):
+        raise ValueError("a username has 1 to 40 letters, digits, dots or dashes")
+    return username
+
+
+def _pioneer_answer(pioneer: Pioneer) -> Answer:
+    return {"username": pioneer.username, "uid": pioneer.uid, "wallet": pioneer.wallet}
+
+
+Command = Callable[[Control, Answer, str], Answer]
+
+_PAYMENT = "/payments/(?P<id>[^/]+)"
+_TABLE: list[tuple[str, str, Command]] = [
+    ("GET", "/state", Control.state),
+    ("POST", "/pioneers", Control.add_pioneer),
+    ("POST", "/sign_in", Control.sign_in),
+    ("POST", "/incomplete", Control.incomplete),
+    ("POST", "/faults", Control.add_fault),
+    ("POST", "/faults/clear", Control.clear_faults),
+    ("POST", "/clock", Control.move_clock),
+    ("POST", "/reset", Control.reset),
+    ("GET", _PAYMENT, Control.payment),
+    ("POST", f"{_PAYMENT}/sign", Control.sign),
+    ("POST", f"{_PAYMENT}/record", Control.record),
+    ("POST", f"{_PAYMENT}/cancel", Control.cancel),
+    ("POST", f"{_PAYMENT}/expire", Control.expire),
+]
+COMMANDS = [(method, re.compile("/_control" + path), command) for method, path, command in _TABLE]

@@ -1,0 +1,121 @@
+"""Requests and answers as plain values, between WSGI and what answers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from . import wire
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+LONGEST_BODY = 64 * 1024
+"""Bytes. Nothing that Pi's API or the control room is sent comes near it."""
+
+
+class BodyTooLong(Exception):
+    """The request carries more than `LONGEST_BODY`; it was not read."""
+
+
+class Malformed(Exception):
+    """The body is not the JSON object that was expected."""
+
+
+class HangUp(ConnectionAbortedError):
+    """The connection ends without an answer.
+
+    A WSGI server of the standard library closes the socket when it meets this; the in-process
+    adapter turns it into the exception that `requests` would raise. `timed_out` tells an answer
+    that never comes from a connection that was refused.
+    """
+
+    def __init__(self, *, timed_out: bool) -> None:
+        super().__init__("no answer")
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a server or browser asks. `patience` is how many seconds it waits, if it said so."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+    authorization: str
+    content_type: str
+    host: str
+    origin: str
+    remote: str
+    patience: float | None
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; an empty body is an empty object."""
+        if not self.body:
+            return {}
+        try:
+            value = wire.loads(self.body)
+        except wire.NotJson:
+            raise Malformed from None
+        if not isinstance(value, dict):
+            raise Malformed
+        return value
+
+    def form(self) -> dict[str, str]:
+        """The body as a submitted form."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace")))
+
+
+@dataclass(slots=True)
+class Response:
+    """What is sent back."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def status_line(self) -> str:
+        """Status and its usual words, as WSGI wants them."""
+        try:
+            return f"{self.status} {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            return f"{self.status} Unknown"
+
+
+def json_response(
+    status: int, value: object, *, exponents: wire.Exponents = "small", content_type: str = ""
+) -> Response:
+    """An answer in JSON, amounts digit for digit."""
+    headers = {"Content-Type": content_type} if content_type else dict(JSON)
+    return Response(status, wire.dumps(value, exponents=exponents).encode(), headers)
+
+
+def html_response(status: int, page: str) -> Response:
+    """An answer that is a page."""
+    return Response(status, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
+def read_request(environ: WSGIEnvironment) -> Request:
+    """Read a WSGI request, its body included. Raises `BodyTooLong`."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > LONGEST_BODY:
+        raise BodyTooLong
+    path = environ.get("PATH_INFO") or "/"
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        path=path.encode("latin-1").decode("utf-8", "replace"),
+        query=dict(parse_qsl(environ.get("QUERY_STRING", ""))),
+        body=environ["wsgi.input"].read(int(length)) if int(length) else b"",
+        authorization=environ.get("HTTP_AUTHORIZATION", ""),
+        content_type=environ.get("CONTENT_TYPE", ""),
+        host=environ.get("HTTP_HOST", ""),
+        origin=environ.get("HTTP_ORIGIN", ""),
+        remote=environ.get("REMOTE_ADDR", ""),
+        patience=environ.get("pi_simulator.patience"),
+    )

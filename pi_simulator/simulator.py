@@ -1,0 +1,308 @@
+"""The simulator as tests and the command line hold it: one Pi, and every party's hands."""
+
+from __future__ import annotations
+
+import copy
+from decimal import Decimal
+from typing import Any
+
+from . import lifecycle, wire
+from .adapter import InProcessAdapter
+from .calls import Call, Hook
+from .clock import Clock
+from .control import Control
+from .faults import Faults
+from .gateway import Gateway
+from .identity import wallet_of
+from .quirks import Quirks
+from .records import OUR_APP, Payment, Pioneer
+from .snapshot import snapshot
+from .world import World
+
+DEMO_API_KEY = "simulated-key-" + "0" * 50
+DEMO_WALLET = wallet_of(f"app {OUR_APP}")
+TESTNET = "Pi Testnet"
+IN_PROCESS_URL = "http://pi.simulated"
+
+Amount = str | int | Decimal
+
+
+class Simulator:
+    """A whole Pi in memory.
+
+    `wsgi` serves it over HTTP, `adapter()` to `requests` in the same process. The methods act
+    for those who do not speak HTTP: the buyer, the buyer's wallet, the chain, and time. Methods
+    that take an `identifier` raise `SimulatorRefusal` where Pi or the wallet would refuse. All
+    may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str = DEMO_API_KEY,
+        network: str = TESTNET,
+        app_wallet: str = DEMO_WALLET,
+        base_url: str = IN_PROCESS_URL,
+        clock: Clock | None = None,
+        virtual_time: bool = False,
+    ) -> None:
+        """With `virtual_time`, slow answers move the clock instead of making anybody wait."""
+        self.api_key = api_key
+        self.clock = clock or Clock()
+        self._base_url = base_url
+        self._world = World(
+            clock=self.clock,
+            network=network,
+            app_wallet=app_wallet,
+            horizon_url=f"{base_url}/horizon",
+        )
+        rooms = [("/_control/", Control(self).answer)]
+        self.wsgi = Gateway(self._world, api_key, rooms, virtual_time=virtual_time)
+
+    # How it is reached
+
+    @property
+    def url(self) -> str:
+        """The base of the Platform API, version included."""
+        return f"{self._base_url}/v2"
+
+    @property
+    def horizon_url(self) -> str:
+        """The base of Horizon."""
+        return f"{self._base_url}/horizon"
+
+    @property
+    def network(self) -> str:
+        """The network's name, which is its passphrase too."""
+        return self._world.network
+
+    @property
+    def app_wallet(self) -> str:
+        """The address our app is paid at."""
+        return self._world.app_wallet
+
+    def adapter(self) -> InProcessAdapter:
+        """For `requests`: answers from this simulator, without a socket."""
+        return InProcessAdapter(self.wsgi)
+
+    # What tests look at and turn
+
+    @property
+    def quirks(self) -> Quirks:
+        """Settings for what nobody has seen Pi do."""
+        return self._world.quirks
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong between the shop and Pi."""
+        return self._world.faults
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that reached Pi, in that order."""
+        return self.wsgi.calls
+
+    @property
+    def before_call(self) -> Hook | None:
+        """Runs when a call has arrived and Pi has not acted; it may act as anybody."""
+        return self.wsgi.before_call
+
+    @before_call.setter
+    def before_call(self, hook: Hook | None) -> None:
+        self.wsgi.before_call = hook
+
+    @property
+    def after_call(self) -> Hook | None:
+        """Runs when Pi has acted on a call and the answer has not left."""
+        return self.wsgi.after_call
+
+    @after_call.setter
+    def after_call(self, hook: Hook | None) -> None:
+        self.wsgi.after_call = hook
+
+    def reset(self) -> None:
+        """Forget everybody and everything, calls and faults included. The clock goes on."""
+        with self._world.lock:
+            self._world.clear()
+        self.faults.clear()
+        self.calls.clear()
+
+    # Pioneers
+
+    def pioneer(self, username: str, balance: Amount | None = None) -> Pioneer:
+        """The pioneer of that name, created on first use with 100 Pi; `balance` sets another."""
+        with self._world.lock:
+            pioneer = self._world.pioneer(username)
+            if balance is not None:
+                self._world.chain.balances[pioneer.wallet] = Decimal(balance)
+            return pioneer
+
+    def balance_of(self, wallet: Pioneer | str) -> Decimal:
+        """What a pioneer, or the wallet at an address, holds."""
+        address = wallet.wallet if isinstance(wallet, Pioneer) else wallet
+        with self._world.lock:
+            return self._world.chain.balances[address]
+
+    def sign_in(
+        self,
+        pioneer: Pioneer,
+        *,
+        scopes: tuple[str, ...] = ("username", "payments"),
+        lifetime: float = 3600,
+    ) -> str:
+        """Grant our app the scopes; the access token, valid for `lifetime` seconds."""
+        with self._world.lock:
+            return self._world.sign_in(pioneer, tuple(scopes), lifetime)
+
+    def revoke(self, token: str) -> None:
+        """Make an access token worthless at once."""
+        with self._world.lock:
+            self._world.tokens.pop(token, None)
+
+    def incomplete_payment_of(self, pioneer: Pioneer) -> dict[str, Any] | None:
+        """What `authenticate` finds: the latest payment that is neither completed nor cancelled.
+
+        Also one without a transaction, as developers report and the documentation does not say.
+        """
+        with self._world.lock:
+            found = lifecycle.unfinished_incoming(self._world, pioneer)
+            return self._dto(found[0]) if found else None
+
+    # The buyer and the buyer's wallet
+
+    def create_payment(
+        self,
+        pioneer: Pioneer,
+        amount: Amount = "1",
+        memo: str = "A simulated purchase",
+        metadata: dict[str, Any] | None = None,
+        app: str = OUR_APP,
+    ) -> str:
+        """What the SDK does at `createPayment`; the identifier.
+
+        Cancels the pioneer's open payment in that app if it has no transaction, and refuses with
+        `pending_payment` if it has one. With the name of another `app`, a payment our app may not
+        see.
+        """
+        with self._world.lock:
+            return lifecycle.create_incoming(
+                self._world,
+                pioneer,
+                amount=wire.exact_amount(amount),
+                memo=memo,
+                metadata=copy.deepcopy(metadata or {}),
+                app=app,
+            ).identifier
+
+    def sign(self, identifier: str, *, recorded: bool | None = None, verified: bool = True) -> str:
+        """The buyer pays: the amount moves on the chain; the txid.
+
+        Refused unless the app has approved and nobody has cancelled. With `recorded=False` Pi
+        does not learn of it until `record_transaction`, or until the app completes with the txid;
+        for payments from the app, which the app's wallet signs, that is the default, because Pi
+        behaves so. With `verified=False` Pi does not believe it until `verify_transaction`.
+        """
+        with self._world.lock:
+            payment = self._world.payment(identifier)
+            if recorded is None:
+                recorded = payment.incoming
+            return lifecycle.sign(self._world, payment, recorded=recorded, verified=verified)
+
+    def record_transaction(self, identifier: str) -> None:
+        """Pi learns of the signed transaction, be the payment cancelled meanwhile or not."""
+        with self._world.lock:
+            lifecycle.record(self._world.payment(identifier))
+
+    def verify_transaction(self, identifier: str) -> None:
+        """Pi learns of the signed transaction and believes it."""
+        with self._world.lock:
+            lifecycle.verify(self._world.payment(identifier))
+
+    def cancel_by_user(self, identifier: str) -> None:
+        """The buyer presses cancel instead of paying."""
+        with self._world.lock:
+            lifecycle.cancel_by_user(self._world, self._world.payment(identifier))
+
+    def expire_approval(self, identifier: str) -> None:
+        """Let the approval window of a payment elapse now.
+
+        The buyer's dialog closes, `onCancel` fires, and nobody can sign any more. Nobody has
+        published which flag Pi sets then; `quirks.expired_sets` says `cancelled` unless told
+        otherwise. An approved payment stays as it is. Moving the clock by 60 seconds does the
+        same.
+        """
+        with self._world.lock:
+            self._world.expire(self._world.payment(identifier))
+
+    # The app's server, without HTTP and without faults
+
+    def create_outgoing(
+        self,
+        pioneer: Pioneer,
+        amount: Amount = "1",
+        memo: str = "A simulated refund",
+        metadata: dict[str, Any] | None = None,
+    ) -> str:
+        """Open a payment of our app to a pioneer, as `POST /payments` does; the identifier.
+
+        The pioneer is taken to have shared the wallet address; over HTTP that scope must have
+        been granted at a sign-in.
+        """
+        with self._world.lock:
+            self._world.granted[pioneer.uid].add("wallet_address")
+            return lifecycle.create_outgoing(
+                self._world,
+                pioneer,
+                amount=wire.exact_amount(amount),
+                memo=memo,
+                metadata=copy.deepcopy(metadata or {"reason": "refund"}),
+            ).identifier
+
+    def approve(self, identifier: str) -> None:
+        """Approve as our app's server."""
+        with self._world.lock:
+            lifecycle.approve(self._world, self._world.payment(identifier))
+
+    def complete(self, identifier: str, txid: str) -> None:
+        """Complete as our app's server."""
+        with self._world.lock:
+            lifecycle.complete(self._world, self._world.payment(identifier), txid)
+
+    def cancel(self, identifier: str) -> None:
+        """Cancel as our app's server."""
+        with self._world.lock:
+            lifecycle.cancel(self._world, self._world.payment(identifier))
+
+    # The record
+
+    def payment(self, identifier: str) -> dict[str, Any]:
+        """The payment as the API would send it, its amount a Decimal."""
+        with self._world.lock:
+            return self._dto(self._world.payment(identifier))
+
+    def txid_of(self, identifier: str) -> str | None:
+        """The hash of the payment's transaction on the chain, whether Pi knows of it or not."""
+        with self._world.lock:
+            signed = self._world.payment(identifier).signed
+            return signed.hash if signed else None
+
+    def state(self) -> dict[str, Any]:
+        """Everything at a glance, for the control room. No key and no token is in it."""
+        with self._world.lock:
+            return copy.deepcopy(snapshot(self._world, self.calls))
+
+    def tamper(self, identifier: str, **lies: Any) -> None:
+        """Make Pi's answers about a payment lie: any field of it, such as `amount`, `user_uid`,
+        `to_address`, `network`, `metadata` or `direction`. What happens on the chain stays true.
+        """
+        with self._world.lock:
+            payment = self._world.payment(identifier)
+            unknown = lies.keys() - self._world.dto(payment).keys()
+            if unknown:
+                raise ValueError(f"a payment has no {', '.join(sorted(unknown))}")
+            if isinstance(lies.get("amount"), (str, int)):
+                lies["amount"] = Decimal(lies["amount"])
+            payment.lies |= copy.deepcopy(lies)
+
+    def _dto(self, payment: Payment) -> dict[str, Any]:
+        return copy.deepcopy(self._world.dto(payment))
