@@ -1,0 +1,146 @@
+"""The control room's commands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from pi_simulator import Simulator
+
+from .conftest import Answer, Shop
+
+
+@pytest.fixture
+def room(pi: Simulator) -> requests.Session:
+    session = requests.Session()
+    session.mount("http://", pi.adapter())
+    return session
+
+
+def command(room: requests.Session, path: str, /, **fields: Any) -> Answer:
+    response = room.post(f"http://localhost:8314/_control{path}", json=fields)
+    return response.status_code, response.json()
+
+
+def test_the_state_shows_everything_and_no_secret(
+    pi: Simulator, room: requests.Session, shop: Shop, approved: str
+) -> None:
+    token = pi.sign_in(pi.pioneer("alice"))
+    shop.payment(approved)
+    pi.faults.add("latency", seconds=2)
+
+    text = room.get("http://localhost:8314/_control/state").text
+
+    state = json.loads(text)
+    assert [pioneer["username"] for pioneer in state["pioneers"]] == ["alice"]
+    assert [payment["identifier"] for payment in state["payments"]] == [approved]
+    assert [call["path"] for call in state["calls"]] == [f"/v2/payments/{approved}"]
+    assert [fault["kind"] for fault in state["faults"]] == ["latency"]
+    assert pi.api_key not in text
+    assert token not in text
+
+
+def test_a_pioneer_is_made_and_filled(pi: Simulator, room: requests.Session) -> None:
+    status, pioneer = command(room, "/pioneers", username="carol", balance="3.5")
+
+    assert (status, pioneer["uid"]) == (200, pi.pioneer("carol").uid)
+    assert str(pi.balance_of(pi.pioneer("carol"))) == "3.5"
+
+
+def test_a_sign_in_gives_a_token_that_pi_knows(room: requests.Session, shop: Shop) -> None:
+    _, answer = command(room, "/sign_in", username="carol", scopes=["username"])
+
+    shop.session.headers["Authorization"] = f"Bearer {answer['accessToken']}"
+    assert shop.get("/me")[1]["username"] == "carol"
+
+
+def test_signing_says_whether_the_app_is_closed(
+    pi: Simulator, room: requests.Session, approved: str
+) -> None:
+    pi.faults.add("close_after_paying", times=1)
+
+    answer = command(room, f"/payments/{approved}/sign")
+
+    assert answer == (200, {"txid": pi.txid_of(approved), "close_app": True})
+
+
+@pytest.mark.parametrize(("verb", "flag"), [("cancel", "user_cancelled"), ("expire", "cancelled")])
+def test_the_buyer_cancels_or_waits_too_long(
+    pi: Simulator, room: requests.Session, opened: str, verb: str, flag: str
+) -> None:
+    status, _ = command(room, f"/payments/{opened}/{verb}")
+
+    assert (status, pi.payment(opened)["status"][flag]) == (200, True)
+
+
+def test_a_late_transaction_is_recorded(
+    pi: Simulator, room: requests.Session, approved: str
+) -> None:
+    command(room, f"/payments/{approved}/sign", recorded=False)
+    assert pi.payment(approved)["transaction"] is None
+
+    command(room, f"/payments/{approved}/record")
+
+    assert pi.payment(approved)["transaction"]["txid"] == pi.txid_of(approved)
+
+
+def test_faults_are_switched_on_and_off(pi: Simulator, room: requests.Session) -> None:
+    command(room, "/faults", kind="latency", seconds=2, path="approve")
+    command(room, "/faults", kind="down")
+    command(room, "/faults/clear", kind="down")
+
+    assert [(f.kind, f.seconds, f.path) for f in pi.faults.armed] == [("latency", 2, "approve")]
+
+
+def test_the_clock_is_moved(pi: Simulator, room: requests.Session) -> None:
+    command(room, "/clock", seconds=3600)
+
+    assert 3600 <= pi.clock.offset < 3601
+
+
+def test_reset_forgets_the_payments(pi: Simulator, room: requests.Session, opened: str) -> None:
+    command(room, "/reset")
+
+    assert pi.state()["payments"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status"),
+    [
+        ("/payments/nothing/sign", {}, 409),
+        ("/pioneers", {}, 400),
+        ("/pioneers", {"username": "<b>"}, 400),
+        ("/pioneers", {"username": "carol", "balance": "much"}, 400),
+        ("/faults", {"kind": "gremlins"}, 400),
+        ("/faults", {"kind": "latency", "colour": "red"}, 400),
+        ("/clock", {"seconds": -5}, 400),
+        ("/teapot", {}, 404),
+    ],
+)
+def test_mistakes_are_answered(
+    room: requests.Session, path: str, fields: dict[str, object], status: int
+) -> None:
+    assert command(room, path, **fields)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("http://localhost:8314", {"Origin": "https://example.com"}),
+        ("http://localhost:8314", {"Origin": "null"}),
+        ("http://rebound.example.com:8314", {}),
+        ("http://localhost:8314", {"Content-Type": "text/plain"}),
+    ],
+)
+def test_nobody_from_elsewhere_is_obeyed(
+    pi: Simulator, room: requests.Session, opened: str, url: str, headers: dict[str, str]
+) -> None:
+    headers = {"Content-Type": "application/json"} | headers
+
+    response = room.post(f"{url}/_control/reset", data="{}", headers=headers)
+
+    assert response.status_code == 403
+    assert pi.payment(opened)
