@@ -99,7 +99,7 @@ def approve(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK's repeat goes on from here.
     """
     by, pi = _by(caller, "approve"), PiClient(seconds=CALLBACK_SECONDS)
-    payment = PiPayment.objects.filter(identifier=identifier).first()
+    payment = _known(identifier)
     if payment is not None and payment.status != PaymentStatus.CREATED:
         _refuse_wrong_caller(payment.user_uid, caller)
         return _approve_again(payment, pi=pi, by=by)
@@ -125,7 +125,7 @@ def complete(identifier: str, txid: str, *, caller: Pioneer | None) -> PiPayment
     confirm, UnknownPayment, or PiError; then the payment stays open and is completed later.
     """
     by, pi = _by(caller, "complete"), PiClient(seconds=CALLBACK_SECONDS)
-    payment = PiPayment.objects.filter(identifier=identifier).first()
+    payment = _known(identifier)
     if payment is not None and payment.status == PaymentStatus.COMPLETED:
         return payment
     if payment is not None and payment.status in (*LIVE, PaymentStatus.SUBMITTED):
@@ -356,8 +356,11 @@ def _refuse_wrong_caller(payer_uid: str, caller: Pioneer | None) -> None:
 
 def _find(identifier: str, *, pi: PiClient, by: By) -> PiPayment:
     """Our row of the payment; if there is none, one made from Pi's record."""
-    payment = PiPayment.objects.filter(identifier=identifier).first()
-    return payment or _note(_look_up(identifier, pi), by=by)
+    return _known(identifier) or _note(_look_up(identifier, pi), by=by)
+
+
+def _known(identifier: str) -> PiPayment | None:
+    return PiPayment.objects.select_related("order__pioneer").filter(identifier=identifier).first()
 
 
 def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -> PaymentRecord:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
+from payments import pi_client
+from pi_simulator import Simulator
+from tests.payments.page import Page, shelf
 from tests.postgres import Server
 
 
@@ -25,3 +31,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     foreign = [item for item in items if any(item.get_closest_marker(other) for other in others)]
     config.hook.pytest_deselected(items=foreign)
     items[:] = [item for item in items if item not in foreign]
+
+
+@pytest.fixture
+def pi() -> Iterator[Simulator]:
+    """A Pi of this test's own, reached as the settings say, in process. Slow answers only move its clock."""
+    simulator = Simulator(
+        api_key=settings.PI_API_KEY,
+        network=settings.PI_NETWORK,
+        app_wallet=settings.PI_WALLET_ADDRESS,
+        virtual_time=True,
+    )
+    pi_client.session.mount("http://pi.simulated/", simulator.adapter())
+    cache.clear()
+    yield simulator
+    del pi_client.session.adapters["http://pi.simulated/"]
+
+
+@pytest.fixture
+def alice(pi: Simulator, db: None) -> Page:
+    """A signed-in buyer before a shelf with a `mug` (parcel), a `book` (download) and a `voucher` (code)."""
+    shelf()
+    return Page(pi, "alice").sign_in()
+
+
+@pytest.fixture
+def bob(alice: Page) -> Page:
+    return Page(alice.pi, "bob").sign_in()

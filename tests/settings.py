@@ -57,6 +57,7 @@ else:
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 STATIC_ROOT = FOLDER / "static"
+STATIC_ROOT.mkdir()  # whitenoise warns of a missing one
 MEDIA_ROOT = FOLDER / "media"
 DOWNLOADS_ROOT = FOLDER / "downloads"
 STORAGES = STORAGES | {

@@ -1,0 +1,325 @@
+"""The sweeper and the clean-up: buyers who never come back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from catalog.models import Variant
+from payments import protocol, sweep
+from payments.models import Order, PiPayment, Refund
+from payments.moves import By
+from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
+from tests.catalog.goods import counted
+from tests.payments.page import Page, acts, status_of
+
+pytestmark = pytest.mark.django_db
+
+BY = By("reconcile_payments", "reconcile")
+
+
+def sweep_once() -> list[str]:
+    """One run in which every payment is due; what became of each."""
+    PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(days=2))
+    return [outcome for _, outcome in sweep.reconcile_due(proceed=lambda: True, by=BY)]
+
+
+def make_old(**age: int) -> None:
+    PiPayment.objects.update(created_at=timezone.now() - timedelta(**age))
+
+
+def end_holds() -> None:
+    Order.objects.exclude(reserved_until=None).update(reserved_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_paid_and_never_came_back_is_completed(alice: Page) -> None:
+    order, identifier = alice.approved({"voucher": 1})
+    alice.pi.sign(identifier)
+
+    assert sweep_once() == ["completed"]
+
+    order.refresh_from_db()
+    assert order.status == "fulfilled"
+
+
+def test_a_payment_in_time_is_left_alone(alice: Page) -> None:
+    _order, _identifier = alice.approved({"mug": 1})
+    alice.pi.calls.clear()
+
+    assert sweep_once() == ["approved"]
+    assert acts(alice.pi) == ["GET"]
+
+
+def test_a_hold_that_is_over_is_cancelled_at_pi_and_released(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    end_holds()
+
+    assert sweep_once() == ["cancelled"]
+
+    order.refresh_from_db()
+    assert alice.pi.payment(identifier)["status"]["cancelled"] is True
+    assert (order.status, counted(Variant.objects.get(sku="mug"))) == ("pending", (0, 10))
+
+
+def test_a_payment_signed_when_its_hold_ends_is_completed(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    end_holds()
+    alice.pi.sign(identifier)
+
+    assert sweep_once() == ["completed"]
+
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
+@pytest.mark.parametrize(("age", "outcome"), [({"minutes": 9}, "created"), ({"minutes": 11}, "cancelled")])
+def test_a_payment_that_never_reached_the_gate_is_given_up_after_ten_minutes(
+    alice: Page, age: dict[str, int], outcome: str
+) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.cancel(identifier)
+    make_old(**age)
+
+    assert sweep_once() == [outcome]
+
+
+def test_a_refused_payment_is_cancelled_at_once(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.pi.tamper(identifier, amount="9")
+    alice.pi.faults.add("refuse", path="cancel", times=1)
+    alice.approve(identifier, expect=409)
+
+    assert sweep_once() == ["cancelled"]
+
+
+def test_an_approval_that_pi_never_received_is_sent_again(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.pi.faults.add("refuse", path="approve", times=1)
+    alice.approve(identifier, expect=503)
+
+    assert sweep_once() == ["approved"]
+    assert alice.pi.payment(identifier)["status"]["developer_approved"] is True
+
+
+def test_a_late_transaction_is_found_within_a_day(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    alice.incomplete(identifier)
+    alice.pi.record_transaction(identifier)
+    make_old(hours=23)
+
+    assert sweep_once() == ["completed"]
+
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
+def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.incomplete(identifier)
+    make_old(hours=25)
+
+    assert sweep_once() == ["cancelled"]
+    assert PiPayment.objects.get().next_check_at is None
+    assert sweep_once() == []
+
+
+def test_what_could_never_be_signed_is_forgotten_at_once(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.incomplete(identifier)
+
+    assert sweep_once() == []
+
+
+def test_what_is_completed_is_never_asked_about_again(alice: Page) -> None:
+    alice.buy({"mug": 1})
+
+    assert sweep_once() == []
+
+
+@pytest.mark.parametrize("fault", ["down", "html", "refuse", "nonsense"])
+def test_a_run_stops_at_the_first_answer_that_says_that_pi_is_unreachable(
+    alice: Page, bob: Page, fault: str
+) -> None:
+    alice.approved({"mug": 1})
+    bob.approved({"mug": 1})
+    alice.pi.calls.clear()
+    alice.pi.faults.add(fault, path="payments")
+
+    with pytest.raises(PiUnclear):
+        sweep_once()
+
+    assert len(acts(alice.pi)) <= 1
+    assert set(PiPayment.objects.values_list("status", flat=True)) == {"approved"}
+
+
+def test_a_run_stops_when_our_key_is_wrong(alice: Page, settings: object) -> None:
+    alice.approved({"mug": 1})
+    settings.PI_API_KEY = "wrong"
+
+    with pytest.raises(PiMisconfigured):
+        sweep_once()
+
+
+def test_a_payment_that_pi_does_not_know_any_more_is_shown_to_staff_and_the_rest_goes_on(
+    alice: Page, bob: Page
+) -> None:
+    alice.approved({"mug": 1})
+    _, known = bob.approved({"mug": 1})
+    bob.pi.sign(known)
+    PiPayment.objects.exclude(identifier=known).update(identifier="gone")
+
+    outcomes = sweep_once()
+
+    assert sorted(outcomes) == ["completed", "trouble: UnknownPayment"]
+    gone = PiPayment.objects.get(identifier="gone")
+    assert (gone.status, bool(gone.attention), gone.order.status) == ("approved", True, "reserved")
+
+
+def test_a_claimed_payment_is_not_claimed_again(alice: Page) -> None:
+    alice.approved({"mug": 1})
+    PiPayment.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
+
+    assert sweep.claim_next() is not None
+    assert sweep.claim_next() is None
+
+
+def test_a_run_stops_when_it_is_told_to(alice: Page, bob: Page) -> None:
+    alice.approved({"mug": 1})
+    bob.approved({"mug": 1})
+    PiPayment.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
+    more = iter([True, False])
+
+    outcomes = list(sweep.reconcile_due(proceed=lambda: next(more), by=BY))
+
+    assert len(outcomes) == 1
+
+
+# Orders that nobody paid -----------------------------------------------------------------------------
+
+
+def expire_all() -> list[str]:
+    return [
+        status
+        for _, status in sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=By("t", "expire"))
+    ]
+
+
+def test_an_old_pending_order_expires(alice: Page) -> None:
+    alice.order({"mug": 1})
+    Order.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert expire_all() == ["expired"]
+
+
+def test_an_order_in_time_does_not_expire(alice: Page) -> None:
+    alice.order({"mug": 1})
+
+    assert expire_all() == []
+
+
+def test_an_old_order_with_a_payment_still_open_is_left_to_reconcile(alice: Page) -> None:
+    order = alice.order({"mug": 1})
+    alice.cancel(alice.create_payment(order))
+    Order.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert expire_all() == []
+
+
+def test_a_reserved_order_past_its_time_is_cancelled_at_pi_first(alice: Page) -> None:
+    _order, identifier = alice.approved({"mug": 1})
+    Order.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    end_holds()
+
+    assert expire_all() == ["expired"]
+    assert alice.pi.payment(identifier)["status"]["cancelled"] is True
+    assert counted(Variant.objects.get(sku="mug")) == (0, 10)
+
+
+def test_a_reserved_order_that_was_paid_after_all_is_not_expired(alice: Page) -> None:
+    _order, identifier = alice.approved({"mug": 1})
+    end_holds()
+    alice.pi.sign(identifier)
+
+    assert expire_all() == ["paid"]
+
+
+def test_the_goods_stay_held_while_pi_cannot_be_reached(alice: Page) -> None:
+    alice.approved({"mug": 1})
+    end_holds()
+    alice.pi.faults.add("down", path="any")
+
+    with pytest.raises(PiUnclear):
+        expire_all()
+
+    assert counted(Variant.objects.get(sku="mug")) == (1, 10)
+
+
+# The buyer gives up, or tries again ------------------------------------------------------------------
+
+
+def test_the_buyer_cancels_an_unpaid_order(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+
+    answer = alice.post(f"/api/orders/{order.reference}/cancel/", {})
+
+    assert (answer["status"], status_of(identifier)) == ("cancelled", "cancelled")
+    assert alice.pi.payment(identifier)["status"]["cancelled"] is True
+    assert counted(Variant.objects.get(sku="mug")) == (0, 10)
+
+
+def test_a_paid_order_cannot_be_cancelled(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+
+    answer = alice.post(f"/api/orders/{order.reference}/cancel/", {}, expect=409)
+
+    assert answer["error"] == "order_closed"
+
+
+def test_a_signed_order_is_paid_instead_of_cancelled(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier)
+
+    alice.post(f"/api/orders/{order.reference}/cancel/", {}, expect=409)
+
+    order.refresh_from_db()
+    assert (order.status, Refund.objects.count()) == ("paid", 0)
+
+
+def test_an_expired_order_is_tried_again(alice: Page) -> None:
+    order = alice.order({"mug": 1})
+    Order.objects.update(status="expired", expires_at=timezone.now() - timedelta(days=1))
+
+    again = alice.post(f"/api/orders/{order['reference']}/reopen/", {})
+    identifier = alice.create_payment(again)
+    alice.approve(identifier)
+
+    assert Order.objects.get().status == "reserved"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"price": "2"}, "price_changed"), ({"product__published": False}, "not_for_sale")],
+)
+def test_an_expired_order_is_not_tried_again_when_the_shop_no_longer_offers_it(
+    alice: Page, change: dict[str, object], code: str
+) -> None:
+    order = alice.order({"mug": 1})
+    Order.objects.update(status="expired")
+    mug = Variant.objects.get(sku="mug")
+    if "price" in change:
+        Variant.objects.filter(pk=mug.pk).update(**change)
+    else:
+        type(mug.product).objects.filter(pk=mug.product_id).update(published=False)
+
+    assert alice.post(f"/api/orders/{order['reference']}/reopen/", {}, expect=409)["error"] == code
+
+
+def test_settle_waits_for_the_buyer(alice: Page) -> None:
+    _order, _identifier = alice.approved({"mug": 1})
+
+    payment = protocol.settle(PiPayment.objects.get(), pi=PiClient(seconds=9), by=BY)
+
+    assert payment.status == "approved"
