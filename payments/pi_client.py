@@ -30,9 +30,11 @@ from requests.auth import AuthBase
 from payments.models import IDENTIFIER
 
 CONNECT_SECONDS = 3.0
+SUCCESS = range(200, 300)
 LARGEST_ANSWER = 1_000_000  # bytes
 LARGEST_AMOUNT = Decimal(10) ** 8  # what our columns hold: 15 digits, 7 of them decimals
 SMALLEST_AMOUNT = Decimal("0.0000001")
+LATEST_TIMESTAMP = 10**11  # seconds: the year 5138
 
 
 class PiError(Exception):
@@ -143,8 +145,7 @@ class PiClient:
 
     def me(self, access_token: str) -> PiUser:
         """This will return whose token it is. PiRefused `invalid_token` if Pi does not know it."""
-        answer = self._ask("GET", "/me", _KeyAuth("Bearer", access_token))
-        return _as_user(answer)
+        return _as_user(self._ask("GET", "/me", _KeyAuth("Bearer", access_token)))
 
     def _payment(
         self, method: str, identifier: str, action: str = "", body: dict[str, str] | None = None
@@ -172,9 +173,12 @@ class PiClient:
                 content = self._read(response)
         except requests.RequestException as error:
             raise PiUnclear(f"{method} {path}: {type(error).__name__}") from error
-        answer = _parse(content, what=f"{method} {path}: HTTP {response.status_code}")
-        if not response.ok:
-            raise _refusal(f"{method} {path}", response.status_code, answer, bearer=path == "/me")
+        what, status = f"{method} {path}: HTTP {response.status_code}", response.status_code
+        if path == "/me" and status == HTTPStatus.UNAUTHORIZED:
+            raise PiRefused("invalid_token", f"{what}: Pi does not know this access token")
+        answer = _parse(content, what=what)
+        if status not in SUCCESS:
+            raise _refusal(f"{method} {path}", status, answer, bearer=path == "/me")
         return answer
 
     def _timeouts(self) -> tuple[float, float]:
@@ -213,7 +217,7 @@ def as_record(answer: Any) -> PaymentRecord:
             identifier=_text(answer["identifier"], most=64),
             user_uid=_text(answer["user_uid"], most=64),
             amount=_amount(answer["amount"]),
-            memo=_text(answer.get("memo") or "", least=0, most=None)[:200],
+            memo=_words(answer.get("memo") or "")[:200],
             metadata=answer["metadata"] if isinstance(answer.get("metadata"), dict) else {},
             direction=_text(answer["direction"], most=20),
             network=_text(answer["network"], most=20),
@@ -231,17 +235,23 @@ def as_record(answer: Any) -> PaymentRecord:
 
 def _as_user(answer: Any) -> PiUser:
     try:
-        until = answer.get("credentials", {}).get("valid_until", {}).get("timestamp")
         return PiUser(
             uid=_text(answer["uid"], most=64),
-            username=_text(answer.get("username") or "", least=0, most=150),
-            # Pi always says how long a token lives; should it not, an hour is short enough.
-            valid_until=datetime.fromtimestamp(int(until), UTC)
-            if until is not None
-            else datetime.now(UTC) + timedelta(hours=1),
+            username=_text(_words(answer.get("username") or ""), least=0, most=150),
+            valid_until=_until(answer.get("credentials", {}).get("valid_until", {}).get("timestamp")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PiUnclear("Pi's answer is not a user") from error
+
+
+def _until(timestamp: Any) -> datetime:
+    if timestamp is None:
+        # Pi always says how long a token lives; should it not, an hour is short enough.
+        return datetime.now(UTC) + timedelta(hours=1)
+    # Checked before it becomes an int: 1e999999999 would take all memory there is.
+    if not isinstance(timestamp, Decimal) or not 0 <= timestamp < LATEST_TIMESTAMP:
+        raise ValueError("not a time")
+    return datetime.fromtimestamp(int(timestamp), UTC)
 
 
 def _parse(content: bytes, *, what: str) -> Any:
@@ -263,18 +273,26 @@ def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
         if isinstance(answer, dict) and "stellar.org" in str(answer.get("type", "")):
             return PiMisconfigured(f"{what}: PI_API_URL is a blockchain server, not Pi's API")
         return PiUnclear(f"{what}: HTTP {status}")
-    if bearer and status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if bearer:
         return PiRefused("invalid_token", f"{what}: Pi does not know this access token")
     # A bad key is told by a sentence where others have a code; `forbidden`: the payment of another app.
-    if "API key" in code or code == "forbidden":
+    if "api key" in code.lower() or code == "forbidden":
         return PiMisconfigured(f"{what}: {code}"[:200])
     detail = answer.get("verification_error") or answer.get("error_message") or ""
     return PiRefused(code[:64], f"{what}: {code} {detail}"[:300])
 
 
-def _text(value: Any, *, most: int | None, least: int = 1) -> str:
-    if not isinstance(value, str) or len(value) < least or (most is not None and len(value) > most):
+def _text(value: Any, *, most: int, least: int = 1) -> str:
+    """A name of something: taken to the letter, or not at all."""
+    if not isinstance(value, str) or not least <= len(value) <= most or _words(value) != value:
         raise ValueError("not a text of the expected length")
+    return value
+
+
+def _words(value: Any) -> str:
+    """Words for people: what the database cannot hold is left out."""
+    if not isinstance(value, str):
+        raise TypeError("not a text")
     return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
