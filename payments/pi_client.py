@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -181,21 +183,41 @@ class PiClient:
             raise _refusal(f"{method} {path}", status, answer, bearer=path == "/me")
         return answer
 
-    def _timeouts(self) -> tuple[float, float]:
+    def _left(self) -> float:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise PiUnclear("the time for asking Pi is used up")
+        return left
+
+    def _timeouts(self) -> tuple[float, float]:
+        left = self._left()
         return min(CONNECT_SECONDS, left), left
 
     def _read(self, response: requests.Response) -> bytes:
-        """A server that sends a byte now and then must not hold us longer than the budget."""
         content = bytearray()
-        for chunk in response.iter_content(16_384):
-            content += chunk
-            if len(content) > LARGEST_ANSWER:
-                raise PiUnclear("Pi's answer is too large to be one")
-            self._timeouts()
+        with _cut_off(response, seconds=self._left()):
+            for chunk in response.iter_content(16_384):
+                content += chunk
+                if len(content) > LARGEST_ANSWER:
+                    raise PiUnclear("Pi's answer is too large to be one")
         return bytes(content)
+
+
+@contextmanager
+def _cut_off(response: requests.Response, *, seconds: float) -> Iterator[None]:
+    """This will end the answer after `seconds`. A read timeout does not: every byte starts it anew."""
+
+    def shut() -> None:
+        with suppress(ValueError, RuntimeError, OSError):  # it came to its end at the same moment
+            response.raw.shutdown()
+
+    timer = threading.Timer(seconds, shut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def leave_database() -> None:

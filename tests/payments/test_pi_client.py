@@ -442,6 +442,41 @@ def server(answer: Callable[[socket.socket], None] = socket.socket.close) -> Ite
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def drip(connected: socket.socket, head: bytes, piece: bytes) -> None:
+    """Send a piece now and then, for as long as anybody listens (two seconds at most)."""
+    connected.sendall(head)
+    connected.settimeout(0.02)
+    for _ in range(100):
+        with suppress(TimeoutError):
+            if not connected.recv(1):
+                return
+        connected.sendall(piece)
+
+
+SLOW = {
+    "says nothing": (b"", b""),
+    "stops after the head": (HEAD + b"Content-Length: 999\r\n\r\n", b""),
+    "drips": (HEAD + b"Content-Length: 99999\r\n\r\n", b" "),
+    "drips without an end": (HEAD + b"Connection: close\r\n\r\n", b" "),
+    "drips chunks": (CHUNKED, b"1\r\n \r\n"),
+    "drips one chunk": (CHUNKED + b"8000\r\n", b" "),
+}
+
+
+@pytest.mark.parametrize(("head", "piece"), SLOW.values(), ids=SLOW)
+def test_a_slow_server_holds_us_no_longer_than_the_budget(settings: Any, head: bytes, piece: bytes) -> None:
+    with server(lambda connected: drip(connected, head, piece)) as settings.PI_API_URL:
+        started = time.monotonic()
+        with pytest.raises(PiUnclear):
+            client(seconds=0.3).get_payment(ID)
+        took = time.monotonic() - started
+
+    assert took < 1
+
+
 BROKEN = {
     "hangs up": b"",
     "hangs up in the head": HEAD,
