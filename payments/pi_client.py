@@ -102,6 +102,9 @@ class _KeyAuth(AuthBase):
     """Sets the header last, so that a .netrc on the machine cannot replace it; never shows the secret."""
 
     def __init__(self, scheme: str, secret: str) -> None:
+        # Refused here, because the HTTP library would quote the secret in its error.
+        if not re.fullmatch("[!-~]+", secret):
+            raise ValueError("is empty, or holds what cannot be sent")
         self._header = f"{scheme} {secret}"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -147,7 +150,11 @@ class PiClient:
 
     def me(self, access_token: str) -> PiUser:
         """This will return whose token it is. PiRefused `invalid_token` if Pi does not know it."""
-        return _as_user(self._ask("GET", "/me", _KeyAuth("Bearer", access_token)))
+        try:
+            auth = _KeyAuth("Bearer", access_token)
+        except ValueError as error:
+            raise PiRefused("invalid_token", "GET /me: this is no access token") from error
+        return _as_user(self._ask("GET", "/me", auth))
 
     def _payment(
         self, method: str, identifier: str, action: str = "", body: dict[str, str] | None = None
@@ -155,7 +162,11 @@ class PiClient:
         if not re.fullmatch(IDENTIFIER, identifier):
             raise ValueError("not an identifier")
         path = f"/payments/{identifier}{action}"
-        record = as_record(self._ask(method, path, _KeyAuth("Key", settings.PI_API_KEY), body))
+        try:
+            auth = _KeyAuth("Key", settings.PI_API_KEY)
+        except ValueError as error:
+            raise PiMisconfigured(f"PI_API_KEY {error}") from error
+        record = as_record(self._ask(method, path, auth, body))
         if record.identifier != identifier:
             raise PiUnclear(f"{method} {path}: Pi answered about another payment")
         return record

@@ -184,6 +184,14 @@ def test_what_is_no_identifier_never_becomes_part_of_an_address(
     assert not http.calls
 
 
+@pytest.mark.parametrize("token", ["", "a b", "a\nb", "tökén", "🙂", "\x00", "\x7f", "a\r\nX: y"])
+def test_what_cannot_be_a_token_is_refused_without_asking(http: responses.RequestsMock, token: str) -> None:
+    with pytest.raises(PiRefused) as refused:
+        client().me(token)
+
+    assert (refused.value.code, len(http.calls)) == ("invalid_token", 0)
+
+
 # Clean records -----------------------------------------------------------------------------------------
 
 
@@ -596,6 +604,19 @@ def test_what_staff_must_mend_is_told_apart(http: responses.RequestsMock, status
 def test_a_blockchain_server_is_recognised_for_what_it_is(http: responses.RequestsMock) -> None:
     with pytest.raises(PiMisconfigured, match="PI_API_URL is a blockchain server"):
         get(http, HORIZON, status=404)
+
+
+@pytest.mark.parametrize("key", ["", "two words", "clé", "a\nb"])
+def test_a_key_that_cannot_be_one_is_for_staff_to_mend(
+    http: responses.RequestsMock, settings: Any, key: str
+) -> None:
+    settings.PI_API_KEY = key
+
+    with pytest.raises(PiMisconfigured) as problem:
+        client().get_payment(ID)
+
+    assert "PI_API_KEY" in str(problem.value)
+    assert not key or key not in str(problem.value)
 
 
 # Users ------------------------------------------------------------------------------------------------
