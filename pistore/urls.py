@@ -13,6 +13,7 @@ from pistore import probes
 urlpatterns = [
     path("", include("catalog.urls")),
     path("", include("payments.urls")),
+    path("", include("payments.pages_urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -1,0 +1,138 @@
+"""The buyer's pages. Whole pages are public and know no buyer; fragments are fetched by the page's script,
+the private ones with our token in `Authorization: Bearer`. No page sets a cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from catalog.models import Category, Product, Variant
+from catalog.shelf import published
+from payments.basket import LINE, read_basket
+from payments.downloads import LinkForged, LinkOver, file_behind
+from payments.models import Order, Pioneer
+from payments.receipt import own_orders, receipt_for
+from payments.sign_in import PioneerAuthentication
+from pistore.framing import framable_by_pi
+
+ON_A_PAGE = 24
+ORDERS_SHOWN = 50
+
+# Whole pages -------------------------------------------------------------------------------------------
+
+
+@require_safe
+@framable_by_pi
+def shop(request: HttpRequest, slug: str | None = None) -> HttpResponse:
+    """The shop window, or one category of it."""
+    category = get_object_or_404(Category, slug=slug) if slug else None
+    products = published().filter(category=category) if category else published()
+    shown = Paginator(products, ON_A_PAGE).get_page(request.GET.get("page"))
+    categories = Category.objects.filter(products__in=published().order_by()).distinct()
+    return render(request, "shop.html", {"products": shown, "category": category, "categories": categories})
+
+
+@require_safe
+@framable_by_pi
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(published(), slug=slug)
+    return render(request, "product.html", {"product": found, "first_choice": _first_choice(found)})
+
+
+@require_safe
+@framable_by_pi
+def basket(request: HttpRequest) -> HttpResponse:
+    """The basket; with `?line=sku:quantity` the checkout of just that, without touching the basket."""
+    lines = [line for line in request.GET.getlist("line") if LINE.fullmatch(line)]
+    return render(request, "basket.html", {"buy_now": " ".join(lines)})
+
+
+@require_safe
+@framable_by_pi
+def orders(request: HttpRequest) -> HttpResponse:
+    return render(request, "orders.html")
+
+
+@require_safe
+@framable_by_pi
+def order(request: HttpRequest, reference: str) -> HttpResponse:
+    """A frame for the receipt; says nothing about whether there is such an order."""
+    return render(request, "order.html", {"reference": reference})
+
+
+@require_safe
+@never_cache
+def download(request: HttpRequest, signed: str) -> HttpResponseBase:
+    """The file of one paid line. The link is the proof; it carries no token and sets no cookie."""
+    try:
+        file = file_behind(signed)
+        content = file.open("rb")
+    except LinkForged as error:
+        raise Http404 from error
+    except LinkOver:
+        return render(request, "download_over.html", status=410)
+    return FileResponse(content, as_attachment=True, filename=Path(file.name or "").name)
+
+
+# Fragments ---------------------------------------------------------------------------------------------
+
+
+@require_safe
+@never_cache
+def basket_lines(request: HttpRequest) -> HttpResponse:
+    """Prices and stock of what the browser has in its basket. Public, like the shop window."""
+    wanted = read_basket(request.GET.getlist("line"), buy_now="buy" in request.GET)
+    return render(request, "fragments/basket.html", {"basket": wanted})
+
+
+PrivateView = Callable[..., HttpResponse]
+
+
+def for_pioneers(view: PrivateView) -> PrivateView:
+    """This will call `view(request, pioneer, …)` for who shows our token, and answer 401 to strangers."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+        pioneer = _bearer(request)
+        if pioneer is None:
+            answer = HttpResponse("Sign in first.", status=401, content_type="text/plain")
+            answer["WWW-Authenticate"] = "Bearer"
+            return answer
+        return view(request, pioneer, *args, **kwargs)
+
+    return require_safe(never_cache(guarded))
+
+
+@for_pioneers
+def orders_list(request: HttpRequest, pioneer: Pioneer) -> HttpResponse:
+    return render(request, "fragments/orders.html", {"orders": own_orders(pioneer)[:ORDERS_SHOWN]})
+
+
+@for_pioneers
+def order_receipt(request: HttpRequest, pioneer: Pioneer, reference: str) -> HttpResponse:
+    """What is true about the order now; 204 when that is what the page (`?seen=`) shows already."""
+    try:
+        receipt = receipt_for(pioneer, reference)
+    except Order.DoesNotExist:
+        return render(request, "fragments/no_such_order.html", status=404)
+    if request.GET.get("seen") == receipt.stamp:
+        return HttpResponse(status=204)
+    return render(request, "fragments/order.html", {"receipt": receipt})
+
+
+def _bearer(request: HttpRequest) -> Pioneer | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return PioneerAuthentication.pioneer(token) if scheme.lower() == "bearer" else None
+
+
+def _first_choice(product: Product) -> Variant:
+    """The first variant that can be bought now; of a sold out product, simply the first."""
+    variants = list(product.variants.all())
+    return next((variant for variant in variants if not variant.sold_out), variants[0])

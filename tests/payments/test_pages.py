@@ -1,0 +1,523 @@
+"""The buyer's pages: what they show, to whom, and what they never do (set a cookie, run inline code)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from catalog.models import Delivery, Picture, Product, Variant
+from payments import downloads
+from payments.models import Order, OrderLine, Pioneer
+from payments.moves import By, move
+from payments.receipt import receipt_for
+from payments.statuses import OrderStatus
+from tests.catalog.goods import product, variant
+from tests.payments import desk
+from tests.payments.page import Page
+
+pytestmark = pytest.mark.django_db
+
+PAGES = [
+    "/",
+    "/?page=2",
+    "/c/home/",
+    "/products/mug/",
+    "/basket/",
+    "/basket/?line=mug:1",
+    "/orders/",
+    "/orders/XXXX-XXXX-XX/",
+]
+PRIVATE = ["/fragments/orders/", "/fragments/orders/XXXX-XXXX-XX/"]
+
+
+def fragment(page: Page, path: str, **query: str) -> HttpResponse:
+    return page.client.get(path, query, headers={"Authorization": f"Bearer {page.token}"})
+
+
+def receipt(page: Page, order: Order) -> str:
+    answer = fragment(page, f"/fragments/orders/{order.reference}/")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def verdict(page: Page, order: Order) -> str:
+    match = re.search(r'data-verdict="(\w+)"', receipt(page, order))
+    assert match is not None
+    return match[1]
+
+
+# Every page ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_sets_no_cookie_and_may_be_framed_by_pi_alone(alice: Page, path: str) -> None:
+    answer = Client().get(path)
+
+    assert answer.status_code == 200
+    assert not answer.cookies
+    assert "Cookie" not in answer.get("Vary", "")
+    assert "X-Frame-Options" not in answer
+    assert f"frame-ancestors {' '.join(settings.PI_FRAME_ANCESTORS)}" in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/nowhere/"])
+def test_a_page_holds_nothing_that_the_policy_forbids(alice: Page, path: str) -> None:
+    html = Client().get(path).content.decode()
+
+    assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", html) == []
+    assert [tag for tag in re.findall(r"<script[^>]*>", html) if "src=" not in tag] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_for_reading_only(alice: Page, path: str) -> None:
+    assert Client().post(path).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/fragments/basket/", *PRIVATE, "/downloads/x/", "/nowhere/"])
+def test_everything_else_may_be_framed_by_nobody_and_sets_no_cookie(alice: Page, path: str) -> None:
+    answer = Client().get(path)
+
+    assert answer["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize("path", ["/nowhere/", "/products/hidden/", "/c/nothing/", "/downloads/forged/"])
+def test_what_is_not_there_is_told_in_the_shops_own_words(alice: Page, path: str) -> None:
+    variant(product("Hidden", published=False))
+
+    answer = Client().get(path)
+
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.content.decode()
+
+
+def test_a_failure_is_told_in_the_shops_own_words(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments.pages.published", lambda: 1 / 0)
+
+    answer = Client(raise_request_exception=False).get("/")
+
+    assert answer.status_code == 500
+    assert "You need not pay again" in answer.content.decode()
+
+
+# Shop window and products ------------------------------------------------------------------------------
+
+
+def test_the_shop_window_shows_what_is_published(alice: Page) -> None:
+    variant(product("Hidden", published=False))
+    variant(product("Vase"), price="3", on_hand=0)
+
+    html = Client().get("/").content.decode()
+
+    assert re.findall(r'card-name">([^<]+)', html) == ["Book", "Mug", "Vase", "Voucher"]
+    assert html.count("Sold out") == 1
+    assert "1.5\N{NO-BREAK SPACE}Test-π" in html
+
+
+def test_a_shelf_costs_the_same_queries_however_much_stands_on_it(
+    alice: Page, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for n in range(20):
+        variant(product(f"Plate-{n}"), price="3", on_hand=1)
+
+    # Count, products, variants, pictures, categories.
+    with django_assert_num_queries(5):
+        Client().get("/")
+
+
+def test_a_long_shelf_is_shown_in_pages(alice: Page) -> None:
+    for n in range(30):
+        variant(product(f"Plate-{n:02}"), price="3", on_hand=1)
+
+    html = Client().get("/?page=2").content.decode()
+
+    assert "Page 2 of 2" in html
+    assert html.count('class="card"') == 9
+
+
+def test_a_category_without_goods_is_no_chip(alice: Page) -> None:
+    html = Client().get("/").content.decode()
+
+    assert re.findall(r'class="chip"[^>]*>([^<]+)', html) == ["Everything", "Home"]
+
+
+def test_a_product_without_choice_offers_its_one_variant(
+    alice: Page, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(3):
+        html = Client().get("/products/mug/").content.decode()
+
+    assert 'type="hidden" name="sku" value="mug"' in html
+    assert "Shipped to your door" in html
+
+
+def test_a_product_with_a_choice_offers_what_can_be_had_first(alice: Page) -> None:
+    shirt = product("Shirt")
+    variant(shirt, option="S", on_hand=0)
+    variant(shirt, option="M", price="2", on_hand=3)
+
+    html = Client().get("/products/shirt/").content.decode()
+
+    assert re.findall(r'<input type="radio"[^>]*value="([\w-]+)"[^>]*? (disabled|checked)>', html) == [
+        ("shirt-0", "disabled"),
+        ("shirt-1", "checked"),
+    ]
+    assert 'class="price">2\N{NO-BREAK SPACE}Test-π' in html
+    assert "Only 3 left" in html
+
+
+def test_what_is_sold_out_offers_no_button(alice: Page) -> None:
+    variant(product("Vase"), on_hand=0)
+
+    html = Client().get("/products/vase/").content.decode()
+
+    assert "Sold out" in html
+    assert "Buy now" not in html
+
+
+def test_a_picture_tells_its_size_and_what_it_shows(alice: Page) -> None:
+    mug = Product.objects.get(slug="mug")
+    Picture.objects.create(product=mug, image=ContentFile(PIXEL, "mug.gif"), alt="A mug on a table")
+
+    html = Client().get("/products/mug/").content.decode()
+
+    assert 'alt="A mug on a table" width="1" height="1"' in html
+
+
+PIXEL = base64.b64decode("R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=")
+
+
+def test_the_test_network_is_named_and_the_real_one_is_not(alice: Page, settings: Settings) -> None:
+    assert "Test-π has no value" in Client().get("/").content.decode()
+
+    settings.PI_NETWORK = "Pi Network"
+
+    html = Client().get("/products/mug/").content.decode()
+    assert "Test" not in html
+    assert "1.5\N{NO-BREAK SPACE}π" in html
+
+
+# The basket ------------------------------------------------------------------------------------------
+
+
+def basket(*lines: str, **query: str) -> str:
+    return Client().get("/fragments/basket/", {"line": lines, **query}).content.decode()
+
+
+def test_the_basket_is_priced_by_us(alice: Page, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(2):
+        html = basket("mug:2", "book:1")
+
+    assert "3.25\N{NO-BREAK SPACE}Test-π" in html
+    assert json.loads(unescape(re.search(r'data-lines="([^"]+)"', html)[1])) == [
+        {"sku": "mug", "quantity": 2},
+        {"sku": "book", "quantity": 1},
+    ]
+
+
+@pytest.mark.parametrize(("sku", "asked"), [("mug", True), ("book", False), ("voucher", False)])
+def test_an_address_is_asked_for_what_is_shipped_only(alice: Page, sku: str, asked: bool) -> None:
+    assert ("Where shall we send it?" in basket(f"{sku}:1")) is asked
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("mug:11", "Only 10 left."),
+        ("vase-0:1", "Sold out. Please remove it."),
+        ("hidden-0:1", "This is no longer for sale. Please remove it."),
+        ("nothing:1", "This is no longer for sale. Please remove it."),
+    ],
+)
+def test_what_cannot_be_ordered_is_named_and_stops_the_checkout(alice: Page, line: str, words: str) -> None:
+    variant(product("Vase"), on_hand=0)
+    variant(product("Hidden", published=False))
+
+    html = basket("book:1", line)
+
+    assert words in html
+    assert '<button class="button main-button" disabled>' in html
+
+
+@pytest.mark.parametrize("line", ["", "mug", "mug:0", "mug:-1", "mug:1.5", "<b>:1", "mug:1:1", "mug:9999999"])
+def test_a_line_that_makes_no_sense_is_left_out(alice: Page, line: str) -> None:
+    assert "Your basket is empty" in basket(line)
+    assert "data-buy-now" not in Client().get("/basket/", {"line": line}).content.decode()
+
+
+def test_a_basket_is_read_up_to_what_an_order_may_hold(alice: Page) -> None:
+    html = basket(*(f"nothing-{n}:1" for n in range(80)))
+
+    assert html.count("data-line=") == 50
+
+
+# Private fragments -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic x", "Bearer " + "x" * 5000])
+def test_a_stranger_is_asked_to_sign_in(alice: Page, path: str, header: str) -> None:
+    answer = Client().get(path, headers={"Authorization": header} if header else {})
+
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_an_order_of_somebody_else_does_not_exist(alice: Page, bob: Page) -> None:
+    order = alice.buy({"voucher": 1})
+
+    answers = [fragment(bob, f"/fragments/orders/{name}/") for name in (order.reference, "XXXX-XXXX-XX")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+
+
+def test_private_parts_are_kept_by_no_cache(alice: Page) -> None:
+    answer = fragment(alice, "/fragments/orders/")
+
+    assert "no-store" in answer["Cache-Control"]
+    assert "private" in answer["Cache-Control"]
+
+
+def test_my_orders_are_mine_newest_first(
+    alice: Page, bob: Page, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    bob.buy({"mug": 1})
+    first, second = alice.buy({"mug": 1}), alice.buy({"voucher": 1, "book": 1})
+
+    # The pioneer, the orders, their lines.
+    with django_assert_num_queries(3):
+        html = fragment(alice, "/fragments/orders/").content.decode()
+
+    assert re.findall(r'href="/orders/([\w-]+)/"', html) == [second.reference, first.reference]
+
+
+def test_nobody_who_ordered_nothing_is_shown_an_empty_list(alice: Page) -> None:
+    assert "You have not ordered anything yet" in fragment(alice, "/fragments/orders/").content.decode()
+
+
+# What is true about an order -------------------------------------------------------------------------------
+
+
+def test_an_unpaid_order_offers_exactly_the_payment_that_the_api_offers(alice: Page) -> None:
+    placed = alice.order({"mug": 2})
+
+    html = receipt(alice, Order.objects.get())
+
+    button = re.search(r'data-pay="([^"]+)"', html)
+    assert json.loads(unescape(button[1])) == placed["payment"]
+    assert "Pay 3\N{NO-BREAK SPACE}Test-π" in html
+
+
+def test_a_receipt_holds_the_goods(alice: Page, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    order = alice.buy({"mug": 1, "book": 1, "voucher": 2})
+
+    # The pioneer, the order, lines, codes handed over, their texts, payments, refunds.
+    with django_assert_num_queries(7):
+        html = receipt(alice, order)
+
+    assert re.findall(r'<code id="code[^"]*">([^<]+)', html) == ["CODE-000", "CODE-001"]
+    assert html.count('href="/downloads/') == 1
+    assert "We will ship to" in html
+    assert "1 Main Street<br>Springfield" in html
+
+
+def test_an_unpaid_order_shows_no_goods(alice: Page) -> None:
+    alice.approved({"book": 1, "voucher": 1})
+
+    html = receipt(alice, Order.objects.get())
+
+    assert "CODE-" not in html
+    assert "/downloads/" not in html
+
+
+def test_nothing_new_costs_no_page(alice: Page) -> None:
+    order = alice.buy({"voucher": 1})
+    shown = receipt_for(Pioneer.objects.get(username="alice"), order.reference).stamp
+
+    path = f"/fragments/orders/{order.reference}/"
+
+    assert fragment(alice, path, seen=shown).status_code == 204
+    assert fragment(alice, path, seen="something else").status_code == 200
+
+
+def pending(alice: Page) -> Order:
+    return Order.objects.get(reference=alice.order({"mug": 1})["reference"])
+
+
+def sold_out_meanwhile(alice: Page) -> Order:
+    order = pending(alice)
+    Variant.objects.filter(sku="mug").update(on_hand=0)
+    return order
+
+
+def signed(alice: Page) -> Order:
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier)
+    alice.pi.faults.add("down", path="complete")
+    alice.cancel(identifier, expect=503)  # only looks, and finds a transaction
+    return order
+
+
+def moved_to(status: str) -> Callable[[Page], Order]:
+    def story(alice: Page) -> Order:
+        order = pending(alice)
+        move(order, status, by=By("test", "test"))
+        return order
+
+    return story
+
+
+def being_refunded(alice: Page) -> Order:
+    order = alice.buy({"mug": 1})
+    refund = order.payments.get().refunds.create(
+        order=order, amount=order.total, reason="x", asked_by="carol", approved_by="dora"
+    )
+    type(refund).objects.update(status="approved")
+    return order
+
+
+def refunded(alice: Page) -> Order:
+    order = being_refunded(alice)
+    order.refunds.update(status="done", txid="f" * 64)
+    move(order, OrderStatus.REFUNDED, by=By("test", "test"))
+    return order
+
+
+def shipped(alice: Page) -> Order:
+    order = alice.buy({"mug": 1})
+    order.lines.update(delivered_at=timezone.now())
+    move(order, OrderStatus.FULFILLED, by=By("test", "test"))
+    return order
+
+
+@pytest.mark.parametrize(
+    ("story", "key", "words"),
+    [
+        (pending, "pending", "Ready to pay"),
+        (sold_out_meanwhile, "sold_out", "Sold out meanwhile"),
+        (lambda alice: alice.approved({"mug": 1})[0], "signature", "A payment is under way"),
+        (signed, "finishing", "You have paid; do not pay again"),
+        (lambda alice: alice.buy({"mug": 1}), "paid", "Thank you, it is paid"),
+        (lambda alice: alice.buy({"voucher": 1}), "fulfilled", "Paid and delivered"),
+        (shipped, "fulfilled", "Your parcel is on its way"),
+        (moved_to("expired"), "expired", "The time ran out"),
+        (moved_to("cancelled"), "cancelled", "Nothing was charged"),
+        (lambda alice: desk.paid_after_cancel(alice, {"mug": 1}), "review", "You need not pay again"),
+        (lambda alice: desk.unverified(alice, {"mug": 1}), "doubt", "Please do not pay again"),
+        (being_refunded, "returning", "Your money is coming back"),
+        (refunded, "refunded", "Your money went back to you"),
+    ],
+)
+def test_a_receipt_says_what_is_true_and_what_comes_next(
+    alice: Page, story: Callable[[Page], Order], key: str, words: str
+) -> None:
+    order = story(alice)
+
+    assert verdict(alice, order) == key
+    assert words in receipt(alice, order)
+
+
+@pytest.mark.parametrize(
+    ("story", "may_pay"),
+    [
+        (pending, True),
+        (sold_out_meanwhile, False),
+        (lambda alice: alice.approved({"mug": 1})[0], False),
+        (signed, False),
+        (lambda alice: alice.buy({"mug": 1}), False),
+        (moved_to("expired"), False),
+        (moved_to("cancelled"), False),
+        (lambda alice: desk.paid_after_cancel(alice, {"mug": 1}), False),
+        (refunded, False),
+    ],
+)
+def test_only_an_order_that_waits_for_money_can_be_paid(
+    alice: Page, story: Callable[[Page], Order], may_pay: bool
+) -> None:
+    assert ("data-pay=" in receipt(alice, story(alice))) is may_pay
+
+
+def test_a_second_payment_that_goes_back_does_not_hide_the_goods(alice: Page) -> None:
+    order = alice.buy({"voucher": 1})
+    desk.approve(desk.pay_again(alice, order).refunds.get())
+
+    html = receipt(alice, order)
+
+    assert verdict(alice, order) == "fulfilled"
+    assert "CODE-000" in html
+    assert "is on its way to your wallet" in html
+
+
+# Downloads ---------------------------------------------------------------------------------------------
+
+
+def bought_book(alice: Page) -> str:
+    """Buy the book and return the link in the receipt."""
+    path = Path(settings.DOWNLOADS_ROOT) / "goods" / "book.pdf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"once upon a time")
+    return re.search(r'href="(/downloads/[^"]+)"', receipt(alice, alice.buy({"book": 1})))[1]
+
+
+def test_a_download_needs_nothing_but_its_link(alice: Page) -> None:
+    answer = Client().get(bought_book(alice))
+
+    assert b"".join(answer) == b"once upon a time"
+    assert answer["Content-Disposition"] == 'attachment; filename="book.pdf"'
+    assert "no-store" in answer["Cache-Control"]
+    assert not answer.cookies
+
+
+def test_a_download_link_is_over_after_ten_minutes(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = bought_book(alice)
+    monkeypatch.setattr(downloads, "GOOD_FOR", timedelta(seconds=-1))
+
+    answer = Client().get(link)
+
+    assert answer.status_code == 410
+    assert "Open your order for a fresh one" in answer.content.decode()
+
+
+def test_a_download_link_cannot_be_forged(alice: Page) -> None:
+    link = bought_book(alice)
+    other = OrderLine.objects.get().pk + 1
+    token = alice.token
+
+    for forged in (link[:-2] + "x/", f"/downloads/{other}/", f"/downloads/{token}/"):
+        assert Client().get(forged).status_code == 404
+
+
+@pytest.mark.parametrize("status", [OrderStatus.REFUNDED, OrderStatus.NEEDS_REVIEW])
+def test_a_download_is_for_orders_that_are_paid(alice: Page, status: str) -> None:
+    link = bought_book(alice)
+    Order.objects.update(status=status, review_reason="stock_gone")
+
+    assert Client().get(link).status_code == 410
+
+
+def test_a_line_that_was_not_delivered_has_no_file(alice: Page) -> None:
+    link = bought_book(alice)
+    OrderLine.objects.update(delivered_at=None)
+
+    assert Client().get(link).status_code == 410
+
+
+def test_only_a_download_is_downloaded(alice: Page) -> None:
+    link = bought_book(alice)
+    Variant.objects.filter(sku="book").update(delivery=Delivery.PHYSICAL)
+
+    assert Client().get(link).status_code == 410
