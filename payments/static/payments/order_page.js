@@ -1,0 +1,58 @@
+// What a buyer can do on an order's page, paying apart: copy a code, cancel, change, try again.
+
+import { Refusal } from "./api.js";
+import { asPioneer, signedIn } from "./session.js";
+import * as basket from "./basket.js";
+import { busy, visit } from "./checkout.js";
+import { pay, refresh } from "./payment.js";
+import { say } from "./phrases.js";
+
+const reference = () => document.getElementById("order-page").dataset.order;
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (!button) return;
+  const { dataset } = button;
+  if ("pay" in dataset) pay(button);
+  if ("copy" in dataset) copy(button);
+  if ("signIn" in dataset) signedIn().catch(() => {});
+  if ("cancel" in dataset) change(button, "cancel");
+  if ("reopen" in dataset) change(button, "reopen");
+  if ("change" in dataset) change(button, "cancel").then((done) => done && intoBasket(dataset.change));
+  if ("again" in dataset) intoBasket(dataset.again);
+});
+
+// Returns whether the server agreed; otherwise the page says why not.
+async function change(button, step) {
+  busy(button, true);
+  try {
+    await asPioneer(`/api/orders/${reference()}/${step}/`);
+    return true;
+  } catch (refusal) {
+    const key = refusal instanceof Refusal && refusal.code === "offline" ? "offline_notice" : "refused";
+    say(key, document.getElementById("order-answer"), { message: refusal.message });
+    return false;
+  } finally {
+    busy(button, false);
+    refresh();
+  }
+}
+
+function intoBasket(quantities) {
+  basket.replace(JSON.parse(quantities));
+  visit("/basket/");
+}
+
+// The clipboard may be closed to framed pages; then the code is at least selected.
+async function copy(button) {
+  const code = document.getElementById(button.dataset.copy);
+  const words = button.textContent;
+  const done = await navigator.clipboard.writeText(code.textContent).then(() => true, () => copySelected(code));
+  button.textContent = done ? "Copied" : "Selected";
+  setTimeout(() => (button.textContent = words), 2000);
+}
+
+function copySelected(code) {
+  window.getSelection().selectAllChildren(code);
+  return document.execCommand("copy");
+}

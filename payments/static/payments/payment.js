@@ -1,0 +1,173 @@
+// Paying an order. The SDK's callbacks post and nothing more: our server decides, and what the page shows in
+// the end is what the server says. Nothing in here can make a payment count twice.
+
+import { insist, request } from "./api.js";
+import { currentToken, forget, signedIn } from "./session.js";
+import { hasPhrase, phrase } from "./phrases.js";
+
+// The payment under way in this window: { reference, said, live, at, step, refused, message }.
+// `said` is a key of phrases.html; `live` while something may still happen, and nobody may pay again.
+let flight = null;
+
+// Longer than the SDK takes to give up on a wallet that does not answer.
+const SILENCE_SECONDS = 150;
+
+// Straight from the tap: a browser lets the wallet open only then, so nothing may be awaited before.
+export function pay(button) {
+  if (flight?.live) return;
+  const payment = JSON.parse(button.dataset.pay);
+  button.disabled = true;
+  const own = (flight = { reference: payment.metadata.order });
+  tell(own, "opening");
+  try {
+    Promise.resolve(window.Pi.createPayment(payment, callbacks(own))).catch((error) => notOpened(own, error));
+  } catch (error) {
+    notOpened(own, error);
+  }
+}
+
+const callbacks = (own) => ({
+  onReadyForServerApproval: (paymentId) => approve(own, paymentId),
+  onReadyForServerCompletion: (paymentId, txid) => complete(own, paymentId, txid),
+  onCancel: (paymentId) => cancel(own, paymentId),
+  onError: (error, payment) => report(own, error, payment),
+});
+
+// The SDK repeats this one and the next every ten seconds until Pi has what it needs.
+async function approve(own, paymentId) {
+  begin(own, "approve", "approval");
+  try {
+    await post("approve", { paymentId });
+    if (own.step === "approve") tell(own, "signature");
+  } catch (refusal) {
+    if (isAway(refusal)) tell(own, awayPhrase(refusal));
+    else refuse(own, refusal);
+  }
+  refresh();
+}
+
+async function complete(own, paymentId, txid) {
+  begin(own, "complete", "finishing");
+  try {
+    await post("complete", { paymentId, txid });
+  } catch (refusal) {
+    if (isAway(refusal)) tell(own, awayPhrase(refusal));
+  }
+  refresh();
+}
+
+// Nobody repeats these two, so we do.
+async function cancel(own, paymentId) {
+  own.step = "cancel";
+  const onWaiting = (refusal) => tell(own, awayPhrase(refusal));
+  const { status } = await insist(() => post("cancel", { paymentId }), { onWaiting }).catch(() => ({}));
+  if (status === "cancelled") tell(own, own.refused ?? "cancelled");
+  else land(own);
+  refresh();
+}
+
+async function report(own, error, payment) {
+  own.step = "error";
+  const text = `${error?.name ?? "Error"}: ${error?.message ?? error}`;
+  await insist(() => post("error", { paymentId: payment?.identifier, error: text })).catch(() => {});
+  const isPending = /pending payment/i.test(text);
+  tell(own, isPending ? "pending_payment" : (own.refused ?? "wallet_failed"), own.message ?? error?.message);
+  refresh();
+}
+
+// The callbacks work for strangers too, so a token that is over must not hold a payment up.
+async function post(step, body) {
+  const token = currentToken();
+  try {
+    return await request(`/payments/${step}`, { body, token });
+  } catch (refusal) {
+    if (refusal.status !== 401 || !token) throw refusal;
+    forget(token);
+    return request(`/payments/${step}`, { body });
+  }
+}
+
+// Our server has cancelled the payment at Pi; the wallet closes by itself and reports a cancellation.
+function refuse(own, { code, message }) {
+  own.message = message;
+  own.refused = code === "payment_cancelled" ? "cancelled" : hasPhrase(code) ? code : "refused";
+  tell(own, own.refused, message);
+}
+
+// Most often the SDK has lost the consent of this visit; asking for it once more mends that.
+function notOpened(own, error) {
+  if (own.step) return;
+  tell(own, "wallet_shut");
+  post("error", { error: `${error?.name}: ${error?.message}` }).catch(() => {});
+  forget(currentToken());
+  signedIn().then(refresh, () => {});
+}
+
+const isAway = ({ code, status }) => code === "offline" || status === 429 || status >= 500;
+const awayPhrase = ({ code }) => (code === "offline" ? "offline" : "pi_unreachable");
+
+// What the page says ----------------------------------------------------------------------------------
+
+function begin(own, step, key) {
+  if (own.step !== step) tell(own, key);
+  own.step = step;
+}
+
+function tell(own, key, message) {
+  if (own !== flight) return;
+  Object.assign(own, { said: key, message, live: phrase(key).live, at: Date.now() });
+  draw();
+}
+
+// Over, as far as this window is concerned: from here on only the server speaks.
+function land(own) {
+  if (own !== flight) return;
+  flight = null;
+  draw();
+}
+
+// Shows the payment under way on the page of its order, and nothing anywhere else.
+export function draw() {
+  const page = document.getElementById("order-page");
+  if (!page) return;
+  const own = flight?.reference === page.dataset.order ? flight : null;
+  const panel = document.getElementById("payment");
+  page.toggleAttribute("data-busy", Boolean(own?.live));
+  for (const button of page.querySelectorAll("[data-pay]")) button.disabled = Boolean(own?.live);
+  panel.hidden = !own;
+  if (panel.dataset.said === own?.said) return;
+  panel.dataset.said = own?.said ?? "";
+  panel.classList.toggle("verdict-wait", Boolean(own?.live));
+  panel.querySelector(".verdict-words").replaceChildren(...(own ? [phrase(own.said, own).words] : []));
+}
+
+// Whoever leaves the page has read what it said.
+export function leave() {
+  if (flight && !flight.live) flight = null;
+}
+
+// Following the server ----------------------------------------------------------------------------------
+
+export function refresh() {
+  const receipt = document.getElementById("order");
+  if (receipt) window.htmx.trigger(receipt, "refresh");
+}
+
+// A new receipt was drawn. Where the server knows the end, there is nothing left for us to say.
+export function follow(receipt) {
+  const page = document.getElementById("order-page");
+  if (!flight || flight.reference !== page.dataset.order) return;
+  const { verdict } = receipt.dataset;
+  if (verdict === "finishing" && flight.said !== "finishing") tell(flight, "finishing");
+  if (!["pending", "signature", "finishing"].includes(verdict)) land(flight);
+  draw();
+}
+
+// True while the page should look at the server every few seconds.
+export function isWatching() {
+  const receipt = document.querySelector("#order .receipt");
+  if (!receipt) return false;
+  const silent = flight?.live && Date.now() - flight.at > SILENCE_SECONDS * 1000;
+  if (silent && receipt.dataset.verdict === "pending") land(flight);
+  return Boolean(flight?.live || "watch" in receipt.dataset);
+}

@@ -1,0 +1,22 @@
+// The words stand in templates/phrases.html; scripts pick one by its key.
+
+const find = (key) => document.querySelector(`template[data-phrase="${CSS.escape(key)}"]`);
+
+export const hasPhrase = (key) => find(key) !== null;
+
+// `live` phrases are about something that still goes on.
+export function phrase(key, { message } = {}) {
+  const template = find(key) ?? find("refused");
+  const words = template.content.cloneNode(true);
+  for (const gap of words.querySelectorAll("[data-fill=message]")) gap.textContent = message ?? "";
+  return { words, live: "live" in template.dataset };
+}
+
+export function say(key, place, values) {
+  const note = document.createElement("div");
+  note.className = "note";
+  note.setAttribute("hx-boost", "true"); // also where it stands in a form that is not
+  note.append(phrase(key, values).words);
+  place.replaceChildren(note);
+  window.htmx.process(note);
+}

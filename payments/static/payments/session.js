@@ -1,0 +1,108 @@
+// Who is here: Pi's SDK tells our server, our server gives us a token. It lives in this module and nowhere
+// else, so links are boosted: a full page load would lose it and ask Pi again.
+//
+// Whether this is the Pi Browser is told by the SDK answering, not by the name the browser gives itself.
+// The state stands on <html data-pi>: connecting, slow, in, outside, declined, away or failed.
+
+import { insist, Refusal, request } from "./api.js";
+import { say } from "./phrases.js";
+
+const SCOPES = ["username", "payments"];
+// Pi can take a quarter of a minute. Until then we only say so; we never give up on its behalf.
+const SLOW_AFTER_SECONDS = 6;
+
+let token = null;
+let username = "";
+let signingIn = null; // one at a time: the SDK never answers a second authenticate
+
+export const currentToken = () => token;
+export const currentUsername = () => username;
+
+// Resolves with the token. Called by everything that needs one; asks Pi once per visit.
+export function signedIn() {
+  if (token) return Promise.resolve(token);
+  signingIn ??= signIn().finally(() => (signingIn = null));
+  return signingIn;
+}
+
+// A request as the pioneer. When our token is over, authenticate again, once.
+export async function asPioneer(path, options = {}) {
+  const used = await signedIn();
+  try {
+    return await request(path, { ...options, token: used });
+  } catch (refusal) {
+    if (refusal.status !== 401) throw refusal;
+    forget(used);
+    return request(path, { ...options, token: await signedIn() });
+  }
+}
+
+export function forget(used) {
+  if (token === used) token = null;
+}
+
+async function signIn() {
+  show("connecting");
+  const slow = setTimeout(() => state() === "connecting" && show("slow"), SLOW_AFTER_SECONDS * 1000);
+  try {
+    const pi = await sdk();
+    const { accessToken } = await pi.authenticate(SCOPES, settleIncomplete);
+    const answer = await insist(() => request("/user/signin", { body: { accessToken } }), {
+      times: 30,
+      onWaiting: () => show("away"),
+    });
+    token = answer.token;
+    username = answer.pioneer.username || "pioneer";
+    show("in");
+    return token;
+  } catch (error) {
+    show(whyNot(error));
+    throw error;
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+function whyNot(error) {
+  if (error.code === "no_sdk" || /postMessage|timed out|unsupported/i.test(error.message)) return "outside";
+  return /cancel/i.test(error.message) ? "declined" : "failed";
+}
+
+const state = () => document.documentElement.dataset.pi;
+
+function show(next) {
+  document.documentElement.dataset.pi = next;
+  document.dispatchEvent(new Event("pi:state"));
+}
+
+// The SDK ---------------------------------------------------------------------------------------------
+
+let initialised = false;
+
+async function sdk() {
+  await arrived();
+  if (!window.Pi) throw new Refusal("no_sdk");
+  if (!initialised) {
+    const sandbox = document.querySelector("meta[name=pi-sandbox]").content === "true";
+    await window.Pi.init({ version: "2.0", sandbox });
+    initialised = true;
+  }
+  return window.Pi;
+}
+
+// The script is async and may be blocked or slow; the window's load event comes after it has ended either way.
+function arrived() {
+  if (window.Pi || document.readyState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    document.getElementById("pi-sdk")?.addEventListener("load", resolve);
+    window.addEventListener("load", resolve);
+  });
+}
+
+// A payment of an earlier visit is still open, and Pi lets nobody pay anew before it is settled. The SDK says
+// so once, perhaps before sign-in, so we go on trying.
+async function settleIncomplete(payment) {
+  const answer = await insist(() => request("/payments/incomplete", { body: { payment }, token })).catch(() => ({}));
+  if (answer.status === "completed") say("recovered", document.getElementById("notices"));
+  document.dispatchEvent(new Event("order:changed"));
+}
