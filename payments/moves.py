@@ -37,6 +37,10 @@ class IllegalMove(Exception):
     """The table of moves does not allow this change. A mistake of ours; nothing was changed."""
 
 
+class NoTransaction(RuntimeError):
+    """A status would have changed without its event in the same commit. Our mistake; nothing was changed."""
+
+
 class Overtaken(Exception):
     """The status was changed by somebody else since it was read. Look again at what is true."""
 
@@ -47,6 +51,8 @@ def move(subject: Subject, to: str, *, by: By, note: str = "", **values: Any) ->
     Must run inside a transaction. Raises IllegalMove when the table forbids it, Overtaken when the row no
     longer has the status that `subject` was read with.
     """
+    if not transaction.get_connection().in_atomic_block:
+        raise NoTransaction(f"{subject}: open a transaction first")
     before = subject.status
     if to not in MOVES[type(subject)][before]:
         raise IllegalMove(f"{subject}: {before} -> {to}")
