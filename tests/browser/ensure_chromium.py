@@ -10,6 +10,10 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
+APT_GET = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", "--yes")
+# Playwright brings a node of its own, which needs libatomic1; a small Debian comes without it.
+PACKAGES = ("chromium", "libatomic1")
+
 
 def find() -> str | None:
     """Return the path of the machine's own browser; None means the one that Playwright installed."""
@@ -21,18 +25,22 @@ def find() -> str | None:
 
 
 def main() -> None:
-    if find():
+    if _playwright("--version") and find():
         return
     if os.geteuid() == 0 and Path("/etc/debian_version").exists():
-        print("Installing Chromium with apt-get …")
-        apt_get = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "--yes", "--quiet")
-        if _runs(*apt_get, "update") and _runs(*apt_get, "install", "chromium") and find():
+        print("Installing Chromium with apt-get …", flush=True)
+        if _runs(*APT_GET, "update") and _runs(*APT_GET, "install", *PACKAGES) and find():
             return
-    print("Installing Chromium with Playwright …")
-    if not _runs(sys.executable, "-m", "playwright", "install", "chromium"):
+    print("Installing Chromium with Playwright …", flush=True)
+    if not _playwright("install", "chromium"):
         sys.exit(
-            "The browser tests need Chromium, and it could not be installed: install it, then try again."
+            "The browser tests need Chromium, and it could not be installed: install it, then try again"
+            " (Debian: apt-get install chromium libatomic1)."
         )
+
+
+def _playwright(*command: str) -> bool:
+    return _runs(sys.executable, "-m", "playwright", *command)
 
 
 def _runs(*command: str) -> bool:
