@@ -38,10 +38,13 @@ async function place(wish) {
   return place(wish);
 }
 
-function explain(refusal, place) {
-  if (!refusal.status && refusal.code !== "offline") return say("need_sign_in", place);
+function explain(refusal, answer) {
+  if (!refusal.status && refusal.code !== "offline") return say("need_sign_in", answer);
   const key = { offline: "offline_notice", pi_unreachable: "pi_unreachable_notice", throttled: "throttled" };
-  say(key[refusal.code] ?? "not_placed", place, { message: refusal.message });
+  say(key[refusal.code] ?? "not_placed", answer, { message: refusal.message });
+  answer.scrollIntoView({ block: "nearest" });
+  // Where the basket is shown, it marks what cannot be had any more.
+  document.body.dispatchEvent(new Event("basket-changed"));
 }
 
 // A boosted visit: the page changes, this script and its token stay.

@@ -51,11 +51,12 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const { xhr, elt } = detail;
   const isPage = (xhr.getResponseHeader("Content-Type") ?? "").startsWith("text/html");
   if (xhr.status >= 400 && isPage) detail.shouldSwap = true;
-  if (xhr.status === 401 && isPrivate(elt)) againAs(elt);
+  if (xhr.status === 401 && isPrivate(elt)) askAgain(elt);
+  else delete elt.dataset.asked;
 });
 
-// Our token is over: forget it, and the confirm hook above asks for a new one. Once per part.
-function againAs(element) {
+// Our token is over: forget it, and the confirm hook above asks for a new one. Once, not for ever.
+function askAgain(element) {
   forget(currentToken());
   if (element.dataset.asked) return;
   element.dataset.asked = "again";

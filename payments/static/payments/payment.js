@@ -56,7 +56,7 @@ async function complete(own, paymentId, txid) {
   refresh();
 }
 
-// Nobody repeats these two, so we do.
+// Nobody repeats this one, so we do.
 async function cancel(own, paymentId) {
   own.step = "cancel";
   const onWaiting = (refusal) => tell(own, awayPhrase(refusal));
@@ -69,9 +69,9 @@ async function cancel(own, paymentId) {
 async function report(own, error, payment) {
   own.step = "error";
   const text = `${error?.name ?? "Error"}: ${error?.message ?? error}`;
-  await insist(() => post("error", { paymentId: payment?.identifier, error: text })).catch(() => {});
   const isPending = /pending payment/i.test(text);
   tell(own, isPending ? "pending_payment" : (own.refused ?? "wallet_failed"), own.message ?? error?.message);
+  await post("error", { paymentId: payment?.identifier, error: text }).catch(() => {});
   refresh();
 }
 
@@ -159,7 +159,10 @@ export function follow(receipt) {
   if (!flight || flight.reference !== page.dataset.order) return;
   const { verdict } = receipt.dataset;
   if (verdict === "finishing" && flight.said !== "finishing") tell(flight, "finishing");
-  if (!["pending", "signature", "finishing"].includes(verdict)) land(flight);
+  const isOpen = ["pending", "signature", "finishing"].includes(verdict);
+  // Cancelled here, and yet it is being paid: from another window.
+  const isElsewhere = flight.said === "cancelled" && verdict !== "pending";
+  if (!isOpen || isElsewhere) land(flight);
   draw();
 }
 
