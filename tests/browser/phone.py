@@ -1,0 +1,97 @@
+"""A phone in a test's hands: the simulated Pi Browser in Chromium, with the shop in its frame."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Frame,
+    FrameLocator,
+    Locator,
+    Page,
+    Response,
+    expect,
+)
+
+# What the settings of the tests say of Pi; the browser finds the simulator there, whatever its port.
+PI = "http://localhost:8314"
+SIZE = {"width": 390, "height": 844}
+# The SDK repeats its callbacks every ten seconds; nobody has to wait for that here.
+REPEAT_MILLISECONDS = 400
+
+
+class Phone:
+    """One pioneer's phone. `complaints` is what the browser has against the shop's pages: blocked by their
+    policy, failed, thrown. `cookies` is where a Set-Cookie came from."""
+
+    def __init__(self, browser: Browser, shop: str, pioneer: str = "alice") -> None:
+        self.shop, self.pioneer = shop, pioneer
+        self.complaints: list[str] = []
+        self.cookies: list[str] = []
+        self.context: BrowserContext = browser.new_context(viewport=SIZE, accept_downloads=True)
+        self.context.set_default_timeout(10_000)
+        self.page = self.new_tab()
+
+    def new_tab(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("response", self._look_for_cookies)
+        return page
+
+    def open(self, path: str = "/", page: Page | None = None) -> FrameLocator:
+        """Open the shop in the Pi Browser; returns the shop's frame."""
+        page = page or self.page
+        query = urlencode({"shop": self.shop + path, "pioneer": self.pioneer, "repeat": REPEAT_MILLISECONDS})
+        page.goto(f"{PI}/?{query}")
+        return page.frame_locator("#app-frame")
+
+    def sign_in(self, path: str = "/") -> FrameLocator:
+        """Open the shop for the first time, and allow it to know who holds the phone."""
+        app = self.open(path)
+        self.page.click("#consent-allow")
+        expect(app.get_by_text(f"@{self.pioneer}")).to_be_visible()
+        return app
+
+    @property
+    def app(self) -> FrameLocator:
+        return self.page.frame_locator("#app-frame")
+
+    @property
+    def wallet(self) -> Locator:
+        """The wallet's dialog."""
+        return self.page.locator("#wallet")
+
+    def sign(self) -> None:
+        """Confirm in the wallet, once the shop has approved."""
+        self.page.click("#wallet-pay:enabled")
+
+    def leave_wallet(self) -> None:
+        """Go back to the app, once the wallet has nothing more to do."""
+        self.page.click("#wallet-close")
+
+    def pay(self) -> None:
+        """From the order's page through the wallet and back, until the wallet says that all is done."""
+        self.app.locator(".pay-button").click()
+        self.sign()
+        expect(self.wallet).to_have_attribute("data-stage", "done")
+        self.leave_wallet()
+
+    def go_back(self) -> None:
+        """One step back in the shop's history."""
+        self._frame().evaluate("history.back()")
+
+    def _frame(self) -> Frame:
+        return next(frame for frame in self.page.frames if frame.url.startswith(self.shop))
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.location["url"].startswith(PI):
+            self.complaints.append(message.text)
+
+    def _look_for_cookies(self, response: Response) -> None:
+        # Asking for all headers would wait for the response to end; this must not.
+        if "set-cookie" in response.headers:
+            self.cookies.append(response.url)

@@ -1,0 +1,264 @@
+"""Whole journeys of buyers, in a real browser, in the frame of a simulated Pi Browser."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.utils import timezone
+from playwright.sync_api import expect
+from pytest_django import Settings
+
+from catalog.models import Variant
+from payments import sweep
+from payments.models import DeliveredCode, Event, Order, PiPayment
+from payments.moves import By
+from pi_simulator import Simulator
+from tests.browser.phone import Phone
+from tests.catalog.goods import counted
+
+
+def only_order() -> tuple[str, int, int]:
+    """The status of the one order there is, its payments, and the codes handed out."""
+    order = Order.objects.get()
+    return order.status, order.payments.count(), DeliveredCode.objects.count()
+
+
+def stock(sku: str) -> tuple[int, int]:
+    return counted(Variant.objects.get(sku=sku))
+
+
+def reconcile() -> None:
+    PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(seconds=1))
+    list(sweep.reconcile_due(proceed=lambda: True, by=By("reconcile_payments", "reconcile")))
+
+
+def test_one_thing_in_a_few_taps_without_a_cookie_or_a_complaint(phone: Phone) -> None:
+    app = phone.sign_in()
+
+    app.get_by_role("link", name="Voucher").click()
+    app.get_by_role("button", name="Buy now").click()
+    phone.pay()
+
+    expect(app.get_by_role("heading", name="Paid and delivered")).to_be_visible()
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    expect(app.locator(".pay-button")).to_have_count(0)
+    assert only_order() == ("fulfilled", 1, 1)
+    assert (phone.complaints, phone.cookies, phone.context.cookies()) == ([], [], [])
+
+
+def test_several_and_mixed_goods_from_the_basket(phone: Phone) -> None:
+    book = Path(django_settings.DOWNLOADS_ROOT) / "goods" / "book.pdf"
+    book.parent.mkdir(parents=True, exist_ok=True)
+    book.write_bytes(b"once upon a time")
+    app = phone.sign_in()
+
+    for name in ("Mug", "Book", "Voucher"):
+        app.get_by_role("link", name=name, exact=False).first.click()
+        app.get_by_role("button", name="One more").click()
+        app.get_by_role("button", name="Add to basket").click()
+        expect(app.get_by_text("Added to your basket")).to_be_visible()
+        app.get_by_role("link", name="pistore").click()
+    app.get_by_role("link", name="Basket 6").click()
+    app.get_by_role("button", name="One more of Voucher").click()
+    expect(app.get_by_text("3.8\N{NO-BREAK SPACE}Test-π")).to_be_visible()
+    app.get_by_label("Name").fill("Alice Example")
+    app.get_by_label("Address").fill("1 Main Street\nSpringfield")
+    app.get_by_role("button", name="Continue to payment").click()
+    phone.pay()
+
+    expect(app.get_by_role("heading", name="Thank you, it is paid")).to_be_visible()
+    expect(app.locator(".code-box")).to_have_count(3)
+    expect(app.get_by_text("1 Main Street")).to_be_visible()
+    with phone.page.expect_download() as download:
+        app.get_by_role("link", name="Download").click()
+    assert Path(download.value.path()).read_bytes() == b"once upon a time"
+    assert only_order() == ("paid", 1, 3)
+    assert (stock("mug"), stock("voucher")) == ((0, 8), (0, 17))
+    expect(app.locator(".badge")).to_be_hidden()
+    assert (phone.complaints, phone.cookies) == ([], [])
+
+
+def test_cancelled_in_the_wallet_nothing_is_charged_and_it_can_be_paid_again(phone: Phone) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+
+    app.locator(".pay-button").click()
+    expect(phone.wallet).to_have_attribute("data-stage", "ready")
+    assert stock("voucher") == (1, 20)
+    phone.page.click("#wallet-cancel")
+
+    expect(app.get_by_role("heading", name="Payment cancelled")).to_be_visible()
+    expect(app.locator(".pay-button")).to_be_enabled()
+    assert (only_order(), stock("voucher")) == (("pending", 1, 0), (0, 20))
+
+    phone.pay()
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    assert (only_order(), stock("voucher")) == (("fulfilled", 2, 1), (0, 19))
+
+
+def test_a_second_tap_is_no_second_payment(phone: Phone, pi: Simulator) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").dblclick()
+
+    app.locator(".pay-button").dblclick()
+    phone.sign()
+
+    expect(phone.wallet).to_have_attribute("data-stage", "done")
+    assert len(pi.state()["payments"]) == 1
+    assert only_order() == ("fulfilled", 1, 1)
+
+
+def test_the_app_closes_after_paying_and_the_buyer_returns(phone: Phone, pi: Simulator) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    pi.faults.add("close_after_paying", times=1)
+
+    app.locator(".pay-button").click()
+    phone.sign()
+    phone.page.click("#reopen-app")
+
+    expect(app.get_by_text("A payment you had begun earlier has arrived")).to_be_visible()
+    app.get_by_role("link", name="See your orders").click()
+    app.get_by_role("link", name="Voucher").click()
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    app.get_by_role("link", name="Back to the shop").click()
+    app.get_by_role("link", name="Voucher").click()
+    app.get_by_role("button", name="Buy now").click()
+    phone.pay()
+    expect(app.get_by_text("CODE-001")).to_be_visible()
+    assert phone.complaints == []
+
+
+def test_the_app_closes_after_paying_and_the_buyer_comes_back_when_all_is_done(
+    phone: Phone, pi: Simulator
+) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    pi.faults.add("close_after_paying", times=1)
+    app.locator(".pay-button").click()
+    phone.sign()
+    expect(phone.page.locator("#reopen-app")).to_be_visible()
+
+    reconcile()
+    app = phone.open(f"/orders/{Order.objects.get().reference}/")
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    assert only_order() == ("fulfilled", 1, 1)
+
+
+def test_the_app_closes_before_paying_and_the_order_can_be_paid_anew(phone: Phone) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    app.locator(".pay-button").click()
+    expect(phone.wallet).to_have_attribute("data-stage", "ready")
+
+    app = phone.open(f"/orders/{Order.objects.get().reference}/")
+
+    expect(app.get_by_role("heading", name="Ready to pay")).to_be_visible()
+    assert stock("voucher") == (0, 20)
+    phone.pay()
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+
+
+def test_sold_out_while_the_wallet_opens(phone: Phone, pi: Simulator) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    expect(app.locator(".pay-button")).to_be_visible()
+    Variant.objects.filter(sku="voucher").update(on_hand=0)
+
+    app.locator(".pay-button").click()
+
+    expect(app.get_by_role("heading", name="Sold out meanwhile")).to_be_visible()
+    expect(phone.wallet).to_have_attribute("data-stage", "cancelled")
+    phone.leave_wallet()
+    expect(app.locator(".pay-button")).to_have_count(0)
+    assert only_order() == ("pending", 1, 0)
+    assert pi.state()["payments"][0]["status"]["cancelled"] is True
+
+    app.get_by_role("button", name="Change this order").click()
+    expect(app.get_by_text("Sold out. Please remove it.")).to_be_visible()
+    assert only_order() == ("cancelled", 1, 0)
+
+
+def test_an_earlier_payment_stands_in_the_way_only_until_it_is_settled(phone: Phone, pi: Simulator) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    pi.faults.add("close_after_paying", times=1)
+    pi.faults.add("down", path="/complete")
+    app.locator(".pay-button").click()
+    phone.sign()
+    phone.page.click("#reopen-app")
+    app.get_by_role("button", name="Buy now").click()
+
+    app.locator(".pay-button").click()
+    expect(app.get_by_role("heading", name="An earlier payment was still open")).to_be_visible()
+    pi.faults.clear()
+    reconcile()
+    phone.pay()
+
+    expect(app.get_by_text("CODE-001")).to_be_visible()
+    assert list(Order.objects.values_list("status", flat=True)) == ["fulfilled", "fulfilled"]
+    assert Event.objects.filter(cause="report_error", note__contains="pending payment").exists()
+
+
+@pytest.mark.parametrize("step", ["approve", "complete"])
+def test_pi_is_away_for_a_while_and_nothing_is_lost(phone: Phone, pi: Simulator, step: str) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    pi.faults.add("down", path=f"/{step}")
+
+    app.locator(".pay-button").click()
+    if step == "complete":
+        phone.sign()
+    expect(app.get_by_role("heading", name="Pi is not answering")).to_be_visible()
+    expect(app.locator(".pay-button")).to_be_hidden()
+    pi.faults.clear()
+    if step == "approve":
+        phone.sign()
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    assert only_order() == ("fulfilled", 1, 1)
+
+
+def test_two_windows_pay_one_order_once(phone: Phone, pi: Simulator) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    expect(app.locator(".pay-button")).to_be_visible()
+    other = phone.new_tab()
+    second = phone.open(f"/orders/{Order.objects.get().reference}/", other)
+    expect(second.locator(".pay-button")).to_be_visible()
+
+    phone.pay()
+    second.locator(".pay-button").click()
+
+    expect(second.get_by_text("CODE-000")).to_be_visible()
+    expect(second.locator(".pay-button")).to_have_count(0)
+    assert only_order()[::2] == ("fulfilled", 1)
+    assert [payment["signed"] for payment in pi.state()["payments"]].count(True) == 1
+
+
+def test_an_order_that_ran_out_of_time_is_tried_again(phone: Phone) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    expect(app.locator(".pay-button")).to_be_visible()
+    Order.objects.update(status="expired")
+
+    app = phone.open(f"/orders/{Order.objects.get().reference}/")
+    app.get_by_role("button", name="Try again").click()
+    phone.pay()
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+
+
+def test_a_token_that_is_over_is_renewed_unseen(phone: Phone, settings: Settings) -> None:
+    app = phone.sign_in("/products/voucher/")
+    settings.SECRET_KEY = "a new one, so that every token of before is over"
+
+    app.get_by_role("button", name="Buy now").click()
+    phone.pay()
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()

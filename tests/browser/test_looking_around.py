@@ -1,0 +1,136 @@
+"""Who may look, and what is said to those who cannot buy: no Pi Browser, not signed in, no JavaScript."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser, Page, expect
+
+from payments.models import Order
+from pi_simulator import Simulator
+from tests.browser.phone import PI, SIZE, Phone
+
+
+def test_outside_the_pi_browser_one_looks_around_and_is_told_where_to_buy(
+    browser: Browser, shop: str
+) -> None:
+    page = browser.new_page(viewport=SIZE)
+    page.clock.install()
+    page.goto(shop)
+
+    page.clock.fast_forward(10_000)
+    expect(page.get_by_text("to buy, open the Pi Browser and enter")).to_be_visible()
+    page.clock.fast_forward(120_000)
+
+    expect(page.get_by_text("To buy, open the Pi Browser on your phone and enter")).to_be_visible()
+    page.get_by_role("link", name="Voucher").click()
+    page.get_by_role("button", name="Add to basket").click()
+    page.get_by_role("link", name="Go to the basket").click()
+    expect(page.get_by_text("0.1\N{NO-BREAK SPACE}Test-π").first).to_be_visible()
+    page.close()
+
+
+def test_a_browser_keeps_the_basket_and_nothing_else(browser: Browser, shop: str) -> None:
+    page = browser.new_page(viewport=SIZE)
+    page.goto(f"{shop}/products/voucher/")
+    page.get_by_role("button", name="Add to basket").click()
+    page.goto(f"{shop}/basket/")
+    page.get_by_role("button", name="One more of Voucher").click()
+    expect(page.get_by_text("0.2\N{NO-BREAK SPACE}Test-π").first).to_be_visible()
+
+    assert page.evaluate("Object.entries(localStorage)") == [["basket", '{"voucher":2}']]
+    assert page.context.cookies() == []
+    page.get_by_role("button", name="Remove Voucher").click()
+    expect(page.get_by_text("Your basket is empty")).to_be_visible()
+    page.close()
+
+
+def test_without_the_sdk_the_shop_is_whole_and_says_why_one_cannot_buy(browser: Browser, shop: str) -> None:
+    page = browser.new_page(viewport=SIZE)
+    page.route(f"{PI}/**", lambda route: route.abort())
+    page.goto(f"{shop}/products/voucher/")
+
+    expect(page.get_by_text("To buy, open the Pi Browser on your phone and enter")).to_be_visible()
+    page.get_by_role("button", name="Buy now").click()
+
+    expect(page.get_by_text("To buy, open this shop in the Pi Browser and sign in.")).to_be_visible()
+    assert Order.objects.count() == 0
+    page.close()
+
+
+def test_who_declines_may_look_and_can_change_their_mind(phone: Phone) -> None:
+    app = phone.open("/orders/")
+    phone.page.click("#consent-deny")
+    expect(app.get_by_text("you can look around but not buy")).to_be_visible()
+
+    app.get_by_role("button", name="Sign in with Pi").click()
+    phone.page.click("#consent-allow")
+
+    expect(app.get_by_text("@alice")).to_be_visible()
+    expect(app.get_by_text("You have not ordered anything yet")).to_be_visible()
+
+
+def test_a_slow_sign_in_is_waited_for(phone: Phone) -> None:
+    app = phone.open()
+    expect(app.get_by_text("Still waiting for Pi to sign you in")).to_be_visible(timeout=10_000)
+
+    phone.page.click("#consent-allow")
+
+    expect(app.get_by_text("@alice")).to_be_visible()
+    expect(app.get_by_text("Still waiting for Pi to sign you in")).to_be_hidden()
+
+
+def test_pi_that_cannot_say_who_it_is_is_asked_again(phone: Phone, pi: Simulator) -> None:
+    pi.faults.add("down", path="/me", times=1)
+    app = phone.open()
+    phone.page.clock.install()
+    phone.page.click("#consent-allow")
+    expect(app.get_by_text("Pi is not answering at the moment")).to_be_visible()
+
+    phone.page.clock.fast_forward(15_000)
+
+    expect(app.get_by_text("@alice")).to_be_visible()
+
+
+def test_pi_is_asked_once_who_it_is_however_many_pages_one_looks_at(phone: Phone, pi: Simulator) -> None:
+    app = phone.sign_in()
+
+    app.get_by_role("link", name="Mug").click()
+    app.get_by_role("link", name="Orders").click()
+    expect(app.get_by_text("You have not ordered anything yet")).to_be_visible()
+    phone.go_back()
+    expect(app.get_by_role("button", name="Buy now")).to_be_visible()
+    phone.go_back()
+    expect(app.get_by_role("heading", name="Good things, paid with Pi")).to_be_visible()
+
+    expect(app.get_by_text("@alice")).to_be_visible()
+    asked = [call for call in pi.calls if call.path.endswith("/me")]
+    # Once by the SDK, once by our server.
+    assert len(asked) == 2
+    assert phone.complaints == []
+
+
+def test_the_keyboard_alone_is_enough_to_buy(phone: Phone) -> None:
+    app = phone.sign_in("/products/voucher/")
+
+    app.get_by_role("button", name="Buy now").press("Enter")
+    app.locator(".pay-button").press("Enter")
+    phone.page.locator("#wallet-pay:enabled").press("Enter")
+    phone.page.locator("#wallet-close").press("Enter")
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+
+
+def test_without_javascript_everything_for_sale_can_be_read(browser: Browser, shop: str) -> None:
+    page: Page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(shop)
+    page.get_by_role("link", name="Voucher").click()
+
+    expect(page.get_by_role("heading", name="Voucher")).to_be_visible()
+    expect(page.locator(".sign-in noscript .note")).to_be_visible()
+    expect(page.get_by_role("button", name="Buy now")).to_be_hidden()
+    page.context.close()
+
+
+def test_a_page_that_does_not_exist_says_so_without_leaving_the_shop(phone: Phone) -> None:
+    app = phone.sign_in("/orders/XXXX-XXXX-XX/")
+
+    expect(app.get_by_role("heading", name="We cannot show this order")).to_be_visible()
