@@ -26,6 +26,7 @@ from payments import protocol, refunds
 from payments.delivery import fulfil_if_complete, hand_over
 from payments.fold import attend, record_cancelled
 from payments.models import EventKind, Order, PiPayment, Refund
+from payments.money import in_pi, paid, refunded
 from payments.moves import By, record
 from payments.pi_client import PiClient, PiRefused
 from payments.statuses import (
@@ -128,35 +129,29 @@ class _Case:
 
     def decline_if_money_leaves(self) -> None:
         """The refund of a payment that came twice does no harm; one that the goods are paid with does."""
-        leaving = self._leaving()
-        if leaving and self._paid() - leaving < self.order.total:
+        leaving = refunded(self.refunds, REFUND_UNDER_WAY)
+        if leaving and paid(self.payments) - leaving < self.order.total:
             raise Declined("Its money is on its way back to the buyer: the goods must stay here.")
 
     def requests_for_money_used(self) -> list[Refund]:
         used = {payment.pk for payment in self._money_used()}
-        return [
-            refund
-            for refund in self.refunds
-            if refund.payment_id in used and refund.status == RefundStatus.REQUESTED
-        ]
+        requested = (refund for refund in self.refunds if refund.status == RefundStatus.REQUESTED)
+        return [refund for refund in requested if refund.payment_id in used]
 
     def paid_in_words(self) -> str:
-        paid = self._paid()
-        return f"paid {_pi(paid)} of {_pi(self.order.total)}" if paid else "without a completed payment"
+        if amount := paid(self.payments):
+            return f"paid {in_pi(amount)} of {in_pi(self.order.total)}"
+        return "without a completed payment"
 
     def _money_used(self) -> Sequence[PiPayment]:
         """The one payment that is enough, if there is one: the refunds of all others stay requested."""
         completed = [p for p in self.payments if p.status == PaymentStatus.COMPLETED]
-        enough = [p for p in completed if p.amount - self._leaving(of=p) >= self.order.total]
+        enough = [p for p in completed if p.amount - self._leaving(p) >= self.order.total]
         return [min(enough, key=lambda payment: (payment.amount, payment.pk))] if enough else completed
 
-    def _paid(self) -> Decimal:
-        return sum((p.amount for p in self.payments if p.status == PaymentStatus.COMPLETED), Decimal(0))
-
-    def _leaving(self, of: PiPayment | None = None) -> Decimal:
-        """What is on its way back, or back: of one payment, or of all."""
-        counted = (r for r in self.refunds if r.status in REFUND_UNDER_WAY)
-        return sum((r.amount for r in counted if of is None or r.payment_id == of.pk), Decimal(0))
+    def _leaving(self, payment: PiPayment) -> Decimal:
+        of_payment = [refund for refund in self.refunds if refund.payment_id == payment.pk]
+        return refunded(of_payment, REFUND_UNDER_WAY)
 
 
 @contextmanager
@@ -171,7 +166,3 @@ def _locked(order: Order) -> Iterator[_Case]:
 
 def _status(subject: Order | PiPayment | Refund) -> str:
     return subject.get_status_display()
-
-
-def _pi(amount: Decimal) -> str:
-    return f"{amount.normalize():f} π"

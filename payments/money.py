@@ -1,0 +1,24 @@
+"""Sums of Pi, made in Python: SQLite adds decimals as floats."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from decimal import Decimal
+
+from payments.models import PiPayment, Refund
+from payments.statuses import PaymentStatus
+
+
+def in_pi(amount: Decimal) -> str:
+    """Return the amount as people read it: `1.5 π`."""
+    return f"{amount.normalize():f} π"
+
+
+def paid(payments: Iterable[PiPayment]) -> Decimal:
+    """Return how much Pi has completed."""
+    return sum((p.amount for p in payments if p.status == PaymentStatus.COMPLETED), Decimal(0))
+
+
+def refunded(refunds: Iterable[Refund], statuses: Container[str]) -> Decimal:
+    """Return how much the refunds in these statuses come to."""
+    return sum((refund.amount for refund in refunds if refund.status in statuses), Decimal(0))
