@@ -1,0 +1,64 @@
+"""The clean-up: closes orders that nobody paid in time, so that their goods can be sold again."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from payments.management.stopping import stop_on_signals
+from payments.models import Order
+from payments.moves import By
+from payments.pi_client import PiError
+from payments.statuses import OrderStatus
+from payments.sweep import expire_stale, stale_orders
+
+BY = By("cleanup_stale_orders", "cleanup_stale_orders")
+
+
+class Command(BaseCommand):
+    help = (
+        "Expires old unpaid orders. Goods that are held go back only after Pi has cancelled the payment; "
+        "if it turns out to be paid, the order is delivered instead."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--dry-run", action="store_true", help="tell what would be done; change nothing, ask nobody"
+        )
+
+    def handle(self, *, dry_run: bool, **options: Any) -> None:
+        if dry_run:
+            self._tell()
+        else:
+            self._clean_up()
+
+    def _tell(self) -> None:
+        orders = stale_orders()
+        for order in orders.iterator():
+            self.stdout.write(f"{order}: {plan(order)}")
+        self.stdout.write(f"{orders.count()} orders would be looked at. Nothing was changed.")
+
+    def _clean_up(self) -> None:
+        closed = left = trouble = 0
+        with stop_on_signals() as stop:
+            try:
+                for order, outcome in expire_stale(stale_orders(), proceed=lambda: not stop.wanted, by=BY):
+                    self.stdout.write(f"{order}: {outcome}")
+                    closed += outcome == OrderStatus.EXPIRED
+                    trouble += outcome.startswith("trouble")
+                    left += outcome != OrderStatus.EXPIRED and not outcome.startswith("trouble")
+            except PiError as error:
+                raise CommandError(f"Pi cannot be asked now ({error}). Nothing more was changed.") from error
+            finally:
+                self.stdout.write(f"{closed} orders expired, {left} are otherwise, {trouble} in trouble.")
+        if trouble:
+            raise CommandError(f"{trouble} orders are in trouble: staff can see why.")
+
+
+def plan(order: Order) -> str:
+    """Return what the clean-up would do with a stale order, in words."""
+    if order.status == OrderStatus.RESERVED:
+        return f"would cancel payment {order.held_by} at Pi, then put the goods back and expire"
+    return "would expire; nothing is held for it"
