@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -96,7 +96,12 @@ def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterat
 
 def overdue_checks() -> QuerySet[PiPayment]:
     """Return payments whose check is long due: nobody sweeps, or Pi cannot be reached."""
-    return PiPayment.objects.filter(next_check_at__lte=timezone.now() - AGAIN_WHEN_OLD)
+    return PiPayment.objects.filter(next_check_at__lte=overdue_before(timezone.now()))
+
+
+def overdue_before(now: datetime) -> datetime:
+    """Return the time before which every check should have been made by now."""
+    return now - AGAIN_WHEN_OLD
 
 
 def _next_check(payment: PiPayment) -> object:

@@ -1,0 +1,131 @@
+"""Our payments, compared with Pi's own records, one by one and slowly. Reads only."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from payments.models import PiPayment
+from payments.money import in_pi
+from payments.pi_client import PaymentRecord, PiClient, PiError, PiRefused
+from payments.statuses import PaymentStatus
+from payments.sweep import overdue_before
+
+SECONDS_PER_ANSWER = 10
+ROWS_AT_ONCE = 200
+# So many without an answer, one after the other, say that Pi cannot be asked now.
+MOST_FAILURES = 5
+
+
+class Verdict(enum.Enum):
+    SAME = "the same"
+    UNDER_WAY = "under way"  # Pi is ahead of us, and reconcile_payments is about to look
+    DIFFERENT = "different"
+    NOT_ASKED = "not asked"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    payment: PiPayment
+    verdict: Verdict
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"payment {self.payment}: {self.text}"
+
+
+def compare_all(*, pause: Callable[[], None]) -> Iterator[Comparison]:
+    """This will compare every payment, resting before each, and go on when one cannot be asked about."""
+    failures = 0
+    for payment in _one_by_one():
+        if failures >= MOST_FAILURES:
+            yield Comparison(payment, Verdict.NOT_ASKED, "not asked, because Pi could not be asked before")
+            continue
+        pause()
+        comparison = compare(payment)
+        failures = failures + 1 if comparison.verdict == Verdict.NOT_ASKED else 0
+        yield comparison
+
+
+def compare(payment: PiPayment) -> Comparison:
+    """This will ask Pi about one payment and say whether our row agrees."""
+    while True:
+        try:
+            shown = _look_up(payment)
+        except PiError as problem:
+            return Comparison(payment, Verdict.NOT_ASKED, str(problem))
+        now = PiPayment.objects.get(pk=payment.pk)
+        if now.status == payment.status:
+            return _judge(now, shown)
+        # It moved while Pi was asked, so the answer may be of before or of after.
+        payment = now
+
+
+def _look_up(payment: PiPayment) -> PaymentRecord | None:
+    try:
+        return PiClient(seconds=SECONDS_PER_ANSWER).get_payment(payment.identifier)
+    except PiRefused as refusal:
+        if refusal.code != "payment_not_found":
+            raise
+        return None
+
+
+def _judge(payment: PiPayment, shown: PaymentRecord | None) -> Comparison:
+    if shown is None:
+        # What was cancelled can be forgotten; staff closed it, or Pi cleans up.
+        is_over = payment.status == PaymentStatus.CANCELLED
+        return Comparison(payment, *((Verdict.SAME, "") if is_over else _unknown(payment)))
+    facts = _wrong_facts(payment, shown)
+    if facts:
+        return Comparison(payment, Verdict.DIFFERENT, facts)
+    if payment.status in _statuses_for(shown):
+        return Comparison(payment, Verdict.SAME)
+    soon = payment.next_check_at is not None and payment.next_check_at > overdue_before(timezone.now())
+    text = f"is {payment.status} here, but Pi shows it {_in_words(shown)}"
+    return Comparison(payment, Verdict.UNDER_WAY if soon else Verdict.DIFFERENT, text)
+
+
+def _unknown(payment: PiPayment) -> tuple[Verdict, str]:
+    return Verdict.DIFFERENT, f"is {payment.status} here, but Pi does not know it"
+
+
+def _wrong_facts(payment: PiPayment, shown: PaymentRecord) -> str:
+    pairs: dict[str, tuple[str, str]] = {
+        "amount": (in_pi(payment.amount), in_pi(shown.amount)),
+        "payer": (payment.user_uid, shown.user_uid),
+        "network": (payment.network, shown.network),
+        "address": (payment.to_address, shown.to_address),
+        "transaction": (payment.txid or shown.txid or "none", shown.txid or "none"),
+        "direction": ("user_to_app", shown.direction),
+    }
+    wrong = (
+        f"{name} is {ours} here, {theirs} at Pi" for name, (ours, theirs) in pairs.items() if ours != theirs
+    )
+    return "; ".join(wrong)
+
+
+def _statuses_for(shown: PaymentRecord) -> tuple[PaymentStatus, ...]:
+    if shown.completed:
+        return (PaymentStatus.COMPLETED,)
+    if shown.txid:
+        return (PaymentStatus.SUBMITTED, PaymentStatus.FAILED)
+    if shown.cancelled:
+        return (PaymentStatus.CANCELLED,)
+    if shown.developer_approved:
+        return (PaymentStatus.APPROVED,)
+    return (PaymentStatus.CREATED, PaymentStatus.APPROVING)
+
+
+def _in_words(shown: PaymentRecord) -> str:
+    return str(_statuses_for(shown)[0])
+
+
+def _one_by_one() -> Iterator[PiPayment]:
+    """In short reads, because no connection is held while Pi is asked."""
+    last = 0
+    while page := list(PiPayment.objects.filter(pk__gt=last).order_by("pk")[:ROWS_AT_ONCE]):
+        yield from page
+        last = page[-1].pk
