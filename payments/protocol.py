@@ -369,7 +369,8 @@ def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -
     except PiRefused as refusal:
         if refusal.code != "payment_not_found":
             raise PiUnclear(str(refusal)) from refusal
-        if known is not None:
+        # What staff closed for that reason needs no more of their attention.
+        if known is not None and known.status != PaymentStatus.CANCELLED:
             attend(known, f"Pi does not show it any more: {refusal.code}")
         raise UnknownPayment(identifier) from refusal
     if shown.direction != "user_to_app":

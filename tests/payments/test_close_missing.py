@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import Variant
-from payments import staff
+from payments import protocol, staff
 from payments.models import PiPayment
 from payments.moves import By
 from payments.pi_client import PiError
@@ -42,6 +42,16 @@ def test_a_closed_payment_needs_no_attention_any_more(alice: Page) -> None:
     payment.refresh_from_db()
     assert payment.attention == ""
     assert payment.events.get(after="cancelled").note == "Pi does not know it. the key was changed"
+
+
+def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
+    payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY)
+
+    with pytest.raises(protocol.UnknownPayment):
+        protocol.reconcile(payment, pi=asking(), by=BY)
+
+    payment.refresh_from_db()
+    assert (payment.attention, payment.next_check_at is None) == ("", False)
 
 
 def test_a_payment_that_pi_shows_again_is_settled_instead(alice: Page) -> None:
