@@ -49,6 +49,7 @@ class Pioneer(models.Model):
 
     class Meta:
         ordering = ["username"]
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return self.username or self.uid
@@ -84,6 +85,13 @@ class Order(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        default_permissions = ("change", "view")
+        permissions = [
+            ("ship_order", "Can ship a paid order"),
+            ("honour_order", "Can hand over the goods of an order in review"),
+            ("cancel_order", "Can cancel an unpaid order"),
+            ("clean_up", "Can clean up stale orders"),
+        ]
         indexes = [
             models.Index(fields=["status", "expires_at"], name="order_stale"),
             models.Index(fields=["pioneer", "-id"], name="order_of_pioneer"),
@@ -131,6 +139,7 @@ class OrderLine(models.Model):
 
     class Meta:
         ordering = ["id"]
+        default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(fields=["order", "variant"], name="line_once_per_variant"),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="line_quantity_above_zero"),
@@ -154,6 +163,9 @@ class DeliveredCode(models.Model):
 
     line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="codes")
     code = models.OneToOneField(DeliveryCode, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return str(self.code)
@@ -201,6 +213,11 @@ class PiPayment(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name = "Pi payment"
+        default_permissions = ("change", "view")
+        permissions = [
+            ("ask_pi", "Can ask Pi again"),
+            ("close_missing", "Can close a payment that Pi does not know"),
+        ]
         indexes = [models.Index(fields=["next_check_at"], name="payment_next_check")]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_above_zero"),
@@ -245,8 +262,8 @@ class Refund(models.Model):
     status = models.CharField(
         max_length=10, choices=RefundStatus, default=RefundStatus.REQUESTED, editable=False
     )
-    asked_by = models.CharField(max_length=150)
-    approved_by = models.CharField(max_length=150, blank=True)
+    asked_by = models.CharField(max_length=160)
+    approved_by = models.CharField(max_length=160, blank=True)
     identifier = models.CharField(max_length=64, unique=True, null=True, blank=True)
     envelope = models.TextField(blank=True)
     txid = models.CharField(max_length=64, unique=True, null=True, blank=True)
@@ -254,6 +271,11 @@ class Refund(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        default_permissions = ("view",)
+        permissions = [
+            ("flag_refund", "Can flag a payment for refund"),
+            ("reject_refund", "Can reject a requested refund"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_above_zero"),
             models.CheckConstraint(condition=Q(status__in=RefundStatus.values), name="refund_status_known"),
@@ -300,6 +322,7 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["id"]
+        default_permissions = ("view",)
         constraints = [
             models.CheckConstraint(
                 condition=Q(order__isnull=False, payment__isnull=True, refund__isnull=True)
