@@ -1,0 +1,489 @@
+"""Who imports whom, and what only one place may do. Read from the code itself, with `ast`.
+
+Every rule is a function that takes one module and yields what breaks it. Below the rules stand, for each, a
+module that it must refuse and one that it must let pass: a rule that refuses nothing proves nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHOP = ("catalog", "payments", "pistore")
+SIMULATOR = "pi_simulator"
+
+DEMO = "pistore.demo"
+READERS_OF_THE_ENVIRONMENT = ("pistore.settings", "pistore.environment", DEMO)
+SPEAKERS_OF_HTTP = ("payments.pi_client", "payments.chain")
+HTTP_LIBRARIES = ("requests", "urllib3", "urllib.request", "http.client", "httpx", "aiohttp")
+
+# What knows of requests and pages. The rules of the shop must work without any of it.
+DOORS = (
+    *("rest_framework", "django.http", "django.shortcuts", "django.urls", "django.contrib"),
+    *("payments.views", "payments.urls", "payments.pages", "payments.pages_urls", "payments.serializers"),
+    *("payments.admin", "payments.management", "payments.problems", "payments.sign_in", "payments.throttles"),
+)
+RULES_OF_THE_SHOP = tuple(
+    f"payments.{name}"
+    for name in (
+        *("protocol", "fold", "gate", "moves", "ordering", "delivery", "refunds"),
+        *("staff", "sweep", "pi_client", "chain", "statuses", "ledger", "money"),
+    )
+)
+
+RECORDS = ("Order", "PiPayment", "Refund")
+WRITERS = ("update", "create", "get_or_create", "update_or_create")
+MOST_LINES = 500
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of Python: `path` from the project's root, and what is written in it."""
+
+    path: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        return self.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+    @property
+    def package(self) -> str:
+        return self.name.partition(".")[0]
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source, self.path)
+
+    @property
+    def imports(self) -> list[tuple[int, str]]:
+        """Line and dotted name of everything imported, `from a import b` as `a.b`, wherever it stands."""
+        return self._imports_in(ast.walk(self.tree))
+
+    @property
+    def imports_when_run(self) -> list[tuple[int, str]]:
+        """The same without what only a type checker reads."""
+        checks = [node for node in ast.walk(self.tree) if isinstance(node, ast.If) and for_types(node)]
+        unread = {inner for check in checks for inner in ast.walk(check)}
+        return self._imports_in(node for node in ast.walk(self.tree) if node not in unread)
+
+    def _imports_in(self, nodes: Iterable[ast.AST]) -> list[tuple[int, str]]:
+        found = []
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                found += [(node.lineno, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                start = self._start(node)
+                found += [(node.lineno, f"{start}.{alias.name}") for alias in node.names]
+        return found
+
+    def _start(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        is_package = self.path.endswith("__init__.py")
+        parts = self.name.split(".")
+        parents = parts[: len(parts) - node.level + is_package]
+        return ".".join([*parents, *([node.module] if node.module else [])])
+
+    def calls(self, *names: str) -> Iterator[ast.Call]:
+        """Calls of a function or method with one of these names."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in names:
+                    yield node
+
+
+Rule = Callable[[Module], Iterator[str]]
+
+
+def within(name: str, *places: str) -> bool:
+    """Whether the dotted name is one of the places, or lies in one."""
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def must_not_import(module: Module, *places: str) -> Iterator[str]:
+    for line, name in module.imports:
+        if within(name, *places):
+            yield f"line {line} imports {name}"
+
+
+# The rules -------------------------------------------------------------------------------------------
+
+
+def the_catalogue_knows_nothing_of_payments(module: Module) -> Iterator[str]:
+    """What is for sale can be read and tested without orders and without Pi."""
+    if module.package == "catalog":
+        yield from must_not_import(module, "payments", "pistore", SIMULATOR)
+
+
+def the_simulator_stands_alone(module: Module) -> Iterator[str]:
+    """It plays Pi for any shop, so it can know neither ours nor Django."""
+    if module.package == SIMULATOR:
+        yield from must_not_import(module, *SHOP, "tests", "django")
+
+
+def the_shop_does_not_know_the_simulator(module: Module) -> Iterator[str]:
+    """Pi is reached through two settings alone; only the demo, which starts both, may name the simulator."""
+    if module.package in (*SHOP, "manage") and module.name != DEMO:
+        for number, line in enumerate(module.source.splitlines(), start=1):
+            if SIMULATOR in line:
+                yield f"line {number} names {SIMULATOR}"
+
+
+def the_client_decides_nothing(module: Module) -> Iterator[str]:
+    """`pi_client` speaks HTTP; of ours it knows only what an identifier looks like."""
+    if module.name == "payments.pi_client":
+        for line, name in module.imports:
+            if within(name, *SHOP) and name != "payments.models.IDENTIFIER":
+                yield f"line {line} imports {name}"
+
+
+def views_hold_no_rules(module: Module) -> Iterator[str]:
+    """A view makes one call of the protocol; what is for sale and in stock is decided below it."""
+    if module.name == "payments.views":
+        yield from must_not_import(module, "catalog", "payments.moves.move", "payments.fold", "payments.gate")
+
+
+def the_rules_do_not_know_the_doors(module: Module) -> Iterator[str]:
+    """Views, admin and commands call the rules; the other way round nothing could be reused."""
+    if within(module.name, *RULES_OF_THE_SHOP):
+        yield from must_not_import(module, *DOORS)
+
+
+def a_status_changes_in_one_place(module: Module) -> Iterator[str]:
+    """Only `moves.move` writes a status: one UPDATE that names the status before, and one event."""
+    if module.package not in SHOP or module.name == "payments.moves":
+        return
+    for call in module.calls(*WRITERS, *RECORDS):
+        if "status" in keywords(call):
+            yield f"line {call.lineno} writes a status"
+    for call in module.calls("save", "bulk_update"):
+        if any(isinstance(node, ast.Constant) and node.value == "status" for node in ast.walk(call)):
+            yield f"line {call.lineno} saves a status"
+    for call in module.calls("setattr"):
+        if len(call.args) > 1 and getattr(call.args[1], "value", "") == "status":
+            yield f"line {call.lineno} sets a status"
+    for line in assigned_statuses(module):
+        yield f"line {line} assigns a status"
+
+
+def only_moves_writes_events(module: Module) -> Iterator[str]:
+    """An event that no change belongs to would make the story a lie."""
+    if module.package not in SHOP or module.name == "payments.moves":
+        return
+    made = [call for call in module.calls("Event") if isinstance(call.func, ast.Name)]
+    made += [call for call in module.calls(*WRITERS, "bulk_create") if "Event" in names_in(call.func)]
+    for call in made:
+        yield f"line {call.lineno} writes an event"
+
+
+def only_stock_changes_stock(module: Module) -> Iterator[str]:
+    """Every change of the counts is one UPDATE in `catalog.stock` that cannot take what is not there."""
+    if module.package in SHOP and module.name != "catalog.stock":
+        for call in module.calls("update"):
+            if keywords(call) & {"on_hand", "reserved"}:
+                yield f"line {call.lineno} changes stock"
+
+
+def only_settings_read_the_environment(module: Module) -> Iterator[str]:
+    """One reader, so that a wrong value is told at the start, and .env.example can list every variable."""
+    if module.package not in (*SHOP, "manage") or module.name in READERS_OF_THE_ENVIRONMENT:
+        return
+    yield from must_not_import(module, "environ", "os.environ", "os.getenv")
+    allowed = {call.func.value for call in module.calls("setdefault") if names_the_settings(call)}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and node not in allowed:
+            yield f"line {node.lineno} reads the environment"
+
+
+def only_the_clients_speak_http(module: Module) -> Iterator[str]:
+    """One door to the network, which refuses to open while a transaction is open."""
+    if module.package in SHOP and module.name not in SPEAKERS_OF_HTTP:
+        yield from must_not_import(module, *HTTP_LIBRARIES)
+
+
+def locks_leave_foreign_keys_alone(module: Module) -> Iterator[str]:
+    """A plain FOR UPDATE makes whoever writes an event or a line about the row wait, and two of them wait for
+    each other. FOR NO KEY UPDATE keeps rivals out just as well."""
+    if module.package in SHOP:
+        for call in module.calls("select_for_update"):
+            values = {keyword.arg: keyword.value for keyword in call.keywords}
+            if getattr(values.get("no_key"), "value", False) is not True:
+                yield f"line {call.lineno} locks without no_key=True"
+
+
+def a_file_is_read_in_one_sitting(module: Module) -> Iterator[str]:
+    """Long files are where history piled up. Two rooms serve better."""
+    if module.package in (*SHOP, SIMULATOR):
+        lines = len(module.source.splitlines())
+        if lines > MOST_LINES:
+            yield f"has {lines} lines, more than {MOST_LINES}"
+
+
+# What they look for ----------------------------------------------------------------------------------
+
+
+def keywords(call: ast.Call) -> set[str]:
+    """The names a call gives values to: `f(a=1)`, and `f(**{"a": 1})` and `f(defaults={"a": 1})` too."""
+    given = {keyword.arg for keyword in call.keywords if keyword.arg}
+    for keyword in call.keywords:
+        if keyword.arg in (None, "defaults", "create_defaults") and isinstance(keyword.value, ast.Dict):
+            given |= {key.value for key in keyword.value.keys if isinstance(key, ast.Constant)}
+    return given
+
+
+def names_in(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def names_the_settings(call: ast.Call) -> bool:
+    return bool(call.args) and getattr(call.args[0], "value", "") == "DJANGO_SETTINGS_MODULE"
+
+
+def assigned_statuses(module: Module) -> Iterator[int]:
+    """Lines with `something.status = …`. An exception may carry a status, as a plain value of its own."""
+    errors = {node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef) and is_error(node)}
+    forgiven = {inner for error in errors for inner in ast.walk(error)}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr == "status" and isinstance(node.ctx, ast.Store):
+            of_itself = isinstance(node.value, ast.Name) and node.value.id == "self"
+            if not (of_itself and node in forgiven):
+                yield node.lineno
+
+
+def is_error(node: ast.ClassDef) -> bool:
+    return any(name.endswith(("Error", "Exception")) for base in node.bases for name in names_in(base))
+
+
+def for_types(node: ast.If) -> bool:
+    return "TYPE_CHECKING" in names_in(node.test)
+
+
+# Kept by our code ------------------------------------------------------------------------------------
+
+RULES: list[Rule] = [
+    the_catalogue_knows_nothing_of_payments,
+    the_simulator_stands_alone,
+    the_shop_does_not_know_the_simulator,
+    the_client_decides_nothing,
+    views_hold_no_rules,
+    the_rules_do_not_know_the_doors,
+    a_status_changes_in_one_place,
+    only_moves_writes_events,
+    only_stock_changes_stock,
+    only_settings_read_the_environment,
+    only_the_clients_speak_http,
+    locks_leave_foreign_keys_alone,
+    a_file_is_read_in_one_sitting,
+]
+
+
+def name_of(parameter: object) -> str | None:
+    """For pytest's output: rules by their names, everything else as pytest shows it."""
+    return getattr(parameter, "__name__", None)
+
+
+@cache
+def modules() -> list[Module]:
+    paths = [path for package in (*SHOP, SIMULATOR) for path in sorted((ROOT / package).rglob("*.py"))]
+    paths.append(ROOT / "manage.py")
+    return [
+        Module(path.relative_to(ROOT).as_posix(), path.read_text())
+        for path in paths
+        if "migrations" not in path.parts
+    ]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=name_of)
+def test_our_code_keeps_the_rule(rule: Rule) -> None:
+    broken = [f"{module.path}: {what}" for module in modules() for what in rule(module)]
+
+    assert broken == [], rule.__doc__
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    known = {module.name: module for module in modules()}
+    uses = {name: imported_modules(module, known) for name, module in known.items()}
+
+    assert circle(uses) == [], "these modules need each other: what they share belongs below both"
+
+
+def imported_modules(module: Module, known: dict[str, Module]) -> set[str]:
+    """The modules that `module` imports; of `from a import b`, `a.b` if that is a module, else `a`."""
+    named = {name if name in known else name.rpartition(".")[0] for _, name in module.imports_when_run}
+    return (named & set(known)) - {module.name}
+
+
+def circle(uses: dict[str, set[str]]) -> list[str]:
+    """Modules that stand in a circle, or wait for one; empty when there is none."""
+    left = dict(uses)
+    while free := [name for name, needs in left.items() if not needs & set(left)]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+# What each rule must refuse, and what it must let pass ------------------------------------------------
+
+REFUSED: dict[Rule, list[tuple[str, str]]] = {
+    the_catalogue_knows_nothing_of_payments: [
+        ("catalog/stock.py", "from payments.models import Order"),
+        ("catalog/stock.py", "from payments import models"),
+        ("catalog/views.py", "def f():\n    import payments.moves"),
+        ("catalog/views.py", "from ..payments import moves"),
+    ],
+    the_simulator_stands_alone: [
+        ("pi_simulator/api.py", "from payments.models import IDENTIFIER"),
+        ("pi_simulator/api.py", "from django.conf import settings"),
+    ],
+    the_shop_does_not_know_the_simulator: [
+        ("payments/views.py", "import pi_simulator"),
+        ("pistore/settings.py", "APPS = ['pi_simulator']"),
+    ],
+    the_client_decides_nothing: [
+        ("payments/pi_client.py", "from payments import protocol"),
+        ("payments/pi_client.py", "from payments.models import IDENTIFIER, Order"),
+    ],
+    views_hold_no_rules: [
+        ("payments/views.py", "from catalog.models import Variant"),
+        ("payments/views.py", "from payments.moves import By, move"),
+    ],
+    the_rules_do_not_know_the_doors: [
+        ("payments/gate.py", "from payments.views import Approve"),
+        ("payments/protocol.py", "from django.http import Http404"),
+        ("payments/protocol.py", "from .serializers import OrderAnswer"),
+    ],
+    a_status_changes_in_one_place: [
+        ("payments/fold.py", "order.status = 'paid'\norder.save()"),
+        ("payments/fold.py", "order.status, x = 'paid', 1"),
+        ("payments/models.py", "class Order(Model):\n def f(self): self.status = 1"),
+        ("payments/fold.py", "Order.objects.filter(pk=1).update(status='paid')"),
+        ("payments/fold.py", "rows.update(**{'status': 'paid'})"),
+        ("payments/fold.py", "Order.objects.create(total=1, status='paid')"),
+        ("payments/fold.py", "o.get_or_create(pk=1, defaults={'status': 'paid'})"),
+        ("payments/fold.py", "Refund(status='done')"),
+        ("payments/fold.py", "order.save(update_fields=['status'])"),
+        ("payments/fold.py", "Order.objects.bulk_update(orders, ['status'])"),
+        ("payments/fold.py", "setattr(order, 'status', 'paid')"),
+    ],
+    only_moves_writes_events: [
+        ("payments/staff.py", "Event.objects.create(order=order, actor='x')"),
+        ("payments/staff.py", "Event(order=order, actor='x').save()"),
+        ("payments/staff.py", "Event.objects.bulk_create(events)"),
+    ],
+    only_stock_changes_stock: [
+        ("payments/fold.py", "variants.update(reserved=F('reserved') - 1)"),
+        ("catalog/admin.py", "variants.update(price=1, on_hand=7)"),
+    ],
+    only_settings_read_the_environment: [
+        ("payments/gate.py", "import os\nx = os.environ['DEBUG']"),
+        ("payments/gate.py", "import os\nx = os.getenv('DEBUG')"),
+        ("payments/gate.py", "from os import environ"),
+        ("payments/gate.py", "import environ"),
+        ("pistore/wsgi.py", "import os\nos.environ.setdefault('DEBUG', '1')"),
+    ],
+    only_the_clients_speak_http: [
+        ("payments/protocol.py", "import requests"),
+        ("payments/sign_in.py", "from urllib.request import urlopen"),
+    ],
+    locks_leave_foreign_keys_alone: [
+        ("payments/moves.py", "Order.objects.select_for_update().get(pk=1)"),
+        ("payments/moves.py", "rows.select_for_update(no_key=False)"),
+        ("payments/moves.py", "rows.select_for_update(skip_locked=True)"),
+    ],
+    a_file_is_read_in_one_sitting: [
+        ("payments/views.py", "x = 1\n" * (MOST_LINES + 1)),
+    ],
+}
+
+LET_PASS: dict[Rule, list[tuple[str, str]]] = {
+    the_catalogue_knows_nothing_of_payments: [
+        ("catalog/views.py", "from catalog import stock"),
+        ("payments/gate.py", "from payments.models import Order"),
+    ],
+    the_simulator_stands_alone: [
+        ("pi_simulator/api.py", "from .records import Payment\nimport json"),
+    ],
+    the_shop_does_not_know_the_simulator: [
+        ("pistore/demo.py", "command = ['-m', 'pi_simulator']"),
+    ],
+    the_client_decides_nothing: [
+        ("payments/pi_client.py", "from payments.models import IDENTIFIER"),
+    ],
+    views_hold_no_rules: [
+        ("payments/views.py", "from payments import protocol\nfrom payments.moves import By"),
+    ],
+    the_rules_do_not_know_the_doors: [
+        ("payments/staff.py", "from payments import protocol, refunds"),
+        ("payments/views.py", "from rest_framework.views import APIView"),
+    ],
+    a_status_changes_in_one_place: [
+        ("payments/moves.py", "rows.update(status=to)"),
+        ("payments/views.py", "Response({}, status=201)"),
+        ("payments/fold.py", "Order.objects.filter(status='paid').update(note='')"),
+        ("payments/fold.py", "if order.status == 'paid': pass"),
+        ("payments/x.py", "class No(Exception):\n def f(self): self.status = 1"),
+    ],
+    only_moves_writes_events: [
+        ("payments/moves.py", "Event.objects.create(actor='x')"),
+        ("payments/ledger.py", "Event.objects.filter(order=None).exists()"),
+    ],
+    only_stock_changes_stock: [
+        ("catalog/stock.py", "variants.update(on_hand=F('on_hand') - 1)"),
+        ("catalog/admin.py", "Variant.objects.filter(reserved=0).update(price=1)"),
+    ],
+    only_settings_read_the_environment: [
+        ("pistore/settings.py", "import environ\nenv = environ.Env()"),
+        ("pistore/wsgi.py", "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'pistore.settings')"),
+    ],
+    only_the_clients_speak_http: [
+        ("payments/pi_client.py", "import requests"),
+        ("payments/pi_client.py", "from http import HTTPStatus"),
+        ("payments/json_bodies.py", "from http import HTTPStatus"),
+    ],
+    locks_leave_foreign_keys_alone: [
+        ("payments/moves.py", "rows.select_for_update(no_key=True, of=('self',))"),
+    ],
+    a_file_is_read_in_one_sitting: [
+        ("payments/views.py", "x = 1\n" * MOST_LINES),
+    ],
+}
+
+
+def examples(table: dict[Rule, list[tuple[str, str]]]) -> list[tuple[Rule, str, str]]:
+    return [(rule, path, source) for rule, sources in table.items() for path, source in sources]
+
+
+@pytest.mark.parametrize(("rule", "path", "source"), examples(REFUSED), ids=name_of)
+def test_the_rule_refuses(rule: Rule, path: str, source: str) -> None:
+    assert list(rule(Module(path, source))) != []
+
+
+@pytest.mark.parametrize(("rule", "path", "source"), examples(LET_PASS), ids=name_of)
+def test_the_rule_lets_pass(rule: Rule, path: str, source: str) -> None:
+    assert list(rule(Module(path, source))) == []
+
+
+def test_every_rule_is_shown_to_refuse_and_to_let_pass() -> None:
+    assert list(REFUSED) == list(LET_PASS) == RULES
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    known = {
+        "payments.a": Module("payments/a.py", "from payments import b"),
+        "payments.b": Module("payments/b.py", "def f():\n    from payments.c import x"),
+        "payments.c": Module("payments/c.py", "import payments.a"),
+        "payments.d": Module("payments/d.py", "if TYPE_CHECKING:\n    import payments.e"),
+        "payments.e": Module("payments/e.py", "import payments.d"),
+    }
+    uses = {name: imported_modules(module, known) for name, module in known.items()}
+
+    assert circle(uses) == ["payments.a", "payments.b", "payments.c"]
+    assert circle(uses | {"payments.c": set()}) == []
