@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 
+ONE_DAY = 24 * 3600
+"""Seconds a sign-in on the phone lasts, so that moving the clock does not end it at once."""
+
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -55,10 +58,11 @@ class Control:
         )
 
     def sign_in(self, fields: Answer, identifier: str) -> Answer:
-        """`{"username", "scopes"}`: the pioneer agrees; an access token and where to use it"""
+        """`{"username", "scopes", "lifetime"?}`: the pioneer agrees; an access token"""
         pioneer = self._simulator.pioneer(_username(fields))
         scopes = tuple(str(scope) for scope in fields.get("scopes", ()))
-        token = self._simulator.sign_in(pioneer, scopes=scopes)
+        lifetime = float(fields.get("lifetime", ONE_DAY))
+        token = self._simulator.sign_in(pioneer, scopes=scopes, lifetime=lifetime)
         return _pioneer_answer(pioneer) | {"accessToken": token}
 
     def incomplete(self, fields: Answer, identifier: str) -> Answer:

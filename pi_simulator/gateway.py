@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from . import api, horizon
 from .api import PlatformApi
@@ -23,6 +25,8 @@ from .world import World
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+log = logging.getLogger("pi_simulator")
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -79,6 +83,7 @@ class Gateway:
         """
         strike = self._strike(request)
         if strike.down:
+            _log(request, "refused: Pi is down")
             raise HangUp(timed_out=False)
         call = call_of(request.method, request.path)
         self._remember(call)
@@ -89,6 +94,7 @@ class Gateway:
         call.status = response.status
         if self.after_call is not None:
             self.after_call(call)
+        _log(request, f"{call.status}{', answer lost' if strike.lost else ''}")
         self._travel(strike, request.patience)
         return response
 
@@ -119,3 +125,8 @@ class Gateway:
             self._world.clock.move(seconds=seconds)
         elif really and seconds:
             time.sleep(seconds)
+
+
+def _log(request: Request, outcome: str) -> None:
+    """One line per call; keys and tokens travel in headers, which are never logged."""
+    log.info("%s %s -> %s", request.method, quote(request.path), outcome)

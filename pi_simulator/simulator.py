@@ -14,12 +14,14 @@ from .control import Control
 from .faults import Faults
 from .gateway import Gateway
 from .identity import wallet_of
+from .pages import Pages
 from .quirks import Quirks
 from .records import OUR_APP, Payment, Pioneer
 from .snapshot import snapshot
 from .world import World
 
-DEMO_API_KEY = "simulated-key-" + "0" * 50
+DEMO_API_KEY = "simulated-api-key"
+DEMO_SHOP = "http://127.0.0.1:8000/"
 DEMO_WALLET = wallet_of(f"app {OUR_APP}")
 TESTNET = "Pi Testnet"
 IN_PROCESS_URL = "http://pi.simulated"
@@ -43,20 +45,25 @@ class Simulator:
         network: str = TESTNET,
         app_wallet: str = DEMO_WALLET,
         base_url: str = IN_PROCESS_URL,
+        shop_url: str = DEMO_SHOP,
         clock: Clock | None = None,
         virtual_time: bool = False,
     ) -> None:
-        """With `virtual_time`, slow answers move the clock instead of making anybody wait."""
+        """Start a Pi with one app, whose key and wallet these are.
+
+        `shop_url` is the page the phone opens. With `virtual_time`, slow answers move the clock
+        instead of making anybody wait.
+        """
         self.api_key = api_key
+        self.shop_url = shop_url
         self.clock = clock or Clock()
-        self._base_url = base_url
         self._world = World(
             clock=self.clock,
             network=network,
             app_wallet=app_wallet,
-            horizon_url=f"{base_url}/horizon",
+            base_url=base_url,
         )
-        rooms = [("/_control/", Control(self).answer)]
+        rooms = [("/_control/", Control(self).answer), ("/", Pages().answer)]
         self.wsgi = Gateway(self._world, api_key, rooms, virtual_time=virtual_time)
 
     # How it is reached
@@ -64,12 +71,12 @@ class Simulator:
     @property
     def url(self) -> str:
         """The base of the Platform API, version included."""
-        return f"{self._base_url}/v2"
+        return f"{self._world.base_url}/v2"
 
     @property
     def horizon_url(self) -> str:
         """The base of Horizon."""
-        return f"{self._base_url}/horizon"
+        return self._world.horizon_url
 
     @property
     def network(self) -> str:
@@ -80,6 +87,10 @@ class Simulator:
     def app_wallet(self) -> str:
         """The address our app is paid at."""
         return self._world.app_wallet
+
+    def served_at(self, base_url: str) -> None:
+        """From now on its addresses begin so, because a server answers there."""
+        self._world.base_url = base_url
 
     def adapter(self) -> InProcessAdapter:
         """For `requests`: answers from this simulator, without a socket."""
@@ -289,7 +300,7 @@ class Simulator:
     def state(self) -> dict[str, Any]:
         """Everything at a glance, for the control room. No key and no token is in it."""
         with self._world.lock:
-            return copy.deepcopy(snapshot(self._world, self.calls))
+            return {"shop": self.shop_url, **copy.deepcopy(snapshot(self._world, self.calls))}
 
     def tamper(self, identifier: str, **lies: Any) -> None:
         """Make Pi's answers about a payment lie: any field of it, such as `amount`, `user_uid`,

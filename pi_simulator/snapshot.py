@@ -34,7 +34,10 @@ def snapshot(world: World, calls: Sequence[Call]) -> dict[str, Any]:
 
 
 def _pioneer(world: World, pioneer: Pioneer) -> dict[str, Any]:
-    return asdict(pioneer) | {"balance": world.chain.balances[pioneer.wallet]}
+    return asdict(pioneer) | {
+        "balance": world.chain.balances[pioneer.wallet],
+        "granted": sorted(world.granted[pioneer.uid]),
+    }
 
 
 def _payment(world: World, payment: Payment) -> dict[str, Any]:

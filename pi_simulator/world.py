@@ -24,12 +24,12 @@ APP_BALANCE = Decimal(1000)
 class World:
     """Pi's books. Whoever reads or changes them holds `lock`; it may be taken again."""
 
-    def __init__(self, *, clock: Clock, network: str, app_wallet: str, horizon_url: str) -> None:
+    def __init__(self, *, clock: Clock, network: str, app_wallet: str, base_url: str) -> None:
         self.lock = threading.RLock()
         self.clock = clock
         self.network = network
         self.app_wallet = app_wallet
-        self.horizon_url = horizon_url
+        self.base_url = base_url
         self.quirks = Quirks()
         self.faults = Faults()
         self.clear()
@@ -42,6 +42,11 @@ class World:
         self.payments: dict[str, Payment] = {}
         self.chain = Chain(self.clock, self.network)
         self.chain.balances[self.app_wallet] = APP_BALANCE
+
+    @property
+    def horizon_url(self) -> str:
+        """Where the chain can be looked at."""
+        return f"{self.base_url}/horizon"
 
     def pioneer(self, username: str) -> Pioneer:
         """The pioneer of that name, created with a filled wallet on first use."""

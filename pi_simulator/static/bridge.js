@@ -1,0 +1,32 @@
+/** Hears what the SDK in the app says, and answers it. */
+
+/**
+ * Answer messages of the frame's app. `handlers` maps a message type to a function of its payload
+ * that returns the answer's payload, or undefined for no answer.
+ */
+export const listen = (frame, isApp, handlers) => {
+  let page = 0;
+  let lastId = -1;
+
+  window.addEventListener("message", async (event) => {
+    if (event.source !== frame.contentWindow || !isApp(event.origin)) return;
+    const { id, type, payload } = parsed(event.data);
+    if (!Object.hasOwn(handlers, type)) return;
+
+    // Numbers start anew with each page; an answer must not reach the page after the one that asked.
+    if (id <= lastId) page++;
+    lastId = id;
+    const asking = page;
+    const answer = await handlers[type](payload ?? {});
+    if (answer === undefined || asking !== page) return;
+    event.source.postMessage(JSON.stringify({ id, type, payload: answer }), event.origin);
+  });
+};
+
+const parsed = (text) => {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+};

@@ -1,0 +1,54 @@
+/** The phone: who holds it, which app is open on it, and the last look at Pi's books. */
+
+import { byId } from "./dom.js";
+import { command, readState } from "./pi.js";
+import { dismissSheets, openSheet } from "./sheet.js";
+import { forgetPayment } from "./wallet.js";
+
+const frame = byId("app-frame");
+const query = new URLSearchParams(location.search);
+
+/** The address if it is one of the web, else null. */
+export const webAddress = (text) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url && /^https?:$/.test(url.protocol) ? url : null;
+};
+
+const state = await readState();
+
+export const phone = {
+  frame,
+  state,
+  shop: webAddress(query.get("shop")) ?? new URL(state.shop),
+  pioneer: query.get("pioneer") ?? state.pioneers[0]?.username ?? "alice",
+  accessToken: null,
+  repeatAfter: query.has("repeat") ? Number(query.get("repeat")) : undefined,
+};
+
+/** Load the app's entry page, as the Pi Browser's refresh does. An open dialog is gone. */
+export const openApp = () => {
+  forgetPayment();
+  dismissSheets();
+  phone.accessToken = null;
+  frame.src = phone.shop.href;
+};
+
+/** Close the app under the buyer's hands; what it was about to hear is lost. */
+export const closeApp = () => {
+  forgetPayment();
+  frame.src = "about:blank";
+  openSheet(byId("closed"), byId("reopen-app"));
+};
+
+/** Hand the phone to a pioneer, new or known, who opens the app. */
+export const takeUp = async (pioneer) => {
+  phone.pioneer = pioneer;
+  await command("/pioneers", { username: pioneer });
+  openApp();
+};
+
+export const paymentOf = (identifier) =>
+  phone.state.payments.find((payment) => payment.identifier === identifier);
+
+export const holder = () =>
+  phone.state.pioneers.find(({ username }) => username === phone.pioneer);
