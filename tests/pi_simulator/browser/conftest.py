@@ -1,0 +1,97 @@
+"""A real browser holding the simulated phone, which shows a tiny shop."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+
+from pi_simulator import Simulator
+from pi_simulator.server import running
+
+from .tiny_shop import TinyShop, open_shop
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@dataclass(frozen=True)
+class Phone:
+    """The page, and the shop's page inside it."""
+
+    page: Page
+    base: str
+
+    @property
+    def app(self) -> FrameLocator:
+        return self.page.frame_locator("#app-frame")
+
+    def take_up(self, query: str = "") -> None:
+        """Open the phone; callbacks are repeated ten times a second instead of every ten."""
+        self.page.goto(f"{self.base}/?repeat=100{query}")
+
+    def sign_in(self, *, says: str = "hello alice") -> None:
+        self.app.locator("#sign-in").click()
+        self.page.locator("#consent-allow").click()
+        self.expect_log(says)
+
+    def buy(self) -> None:
+        self.app.locator("#buy").click()
+
+    def pay(self) -> None:
+        self.page.locator("#wallet-pay").click()
+
+    def expect_log(self, text: str) -> None:
+        """The shop's page has written a line with that text."""
+        expect(self.app.locator("#log li").filter(has_text=text).first).to_be_visible()
+
+    def expect_status(self, text: str) -> None:
+        """The wallet says so."""
+        expect(self.page.locator("#wallet-status")).to_have_text(text)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The Chromium named by CHROMIUM, else the installed one, else Playwright's own."""
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        chromium = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def base(pi: Simulator) -> Iterator[str]:
+    with running(pi) as address:
+        yield address
+
+
+@pytest.fixture
+def tiny_shop(pi: Simulator, base: str) -> Iterator[TinyShop]:
+    with open_shop(pi, base) as shop:
+        pi.shop_url = shop.url
+        yield shop
+
+
+@pytest.fixture
+def phone(browser: Browser, base: str, tiny_shop: TinyShop) -> Iterator[Phone]:
+    """The phone in alice's hands; the page must not raise an error of its own."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(10_000)
+    mistakes: list[str] = []
+    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    phone = Phone(page, base)
+    phone.take_up()
+    yield phone
+    page.close()
+    assert mistakes == []
