@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
 
+from catalog.models import Product
 from payments.models import Order
 from pi_simulator import Simulator
 from tests.browser.phone import PI, SIZE, Phone
@@ -134,3 +135,25 @@ def test_a_page_that_does_not_exist_says_so_without_leaving_the_shop(phone: Phon
     app = phone.sign_in("/orders/XXXX-XXXX-XX/")
 
     expect(app.get_by_role("heading", name="We cannot show this order")).to_be_visible()
+
+
+def test_a_product_that_was_just_taken_down_is_told_like_any_other_page(phone: Phone) -> None:
+    app = phone.sign_in()
+    Product.objects.filter(slug="mug").update(published=False)
+
+    app.get_by_role("link", name="Mug").click()
+
+    expect(app.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(app.get_by_text("@alice")).to_be_visible()
+
+
+def test_without_a_network_the_page_stays_and_says_so(phone: Phone) -> None:
+    app = phone.sign_in()
+    phone.context.set_offline(True)
+    app.get_by_role("link", name="Mug").click()
+    expect(app.get_by_text("We could not load that page")).to_be_visible()
+    phone.context.set_offline(False)
+
+    app.get_by_role("link", name="Mug").click()
+
+    expect(app.get_by_role("button", name="Buy now")).to_be_visible()
