@@ -16,6 +16,7 @@ from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
 from payments.pi_client import PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
+from pistore.framing import framable_by_pi
 
 logger = logging.getLogger(__name__)
 
@@ -120,5 +121,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def _page(request: HttpRequest, status_code: int, code: str, text: str) -> HttpResponse:
     if request.path.startswith(API_PATHS):
         return JsonResponse({"error": code, "message": text}, status=status_code)
+    # Nobody frames the admin, not even its errors; a buyer must read ours inside Pi's frame.
+    page = _page_for_people if request.path.startswith("/admin/") else framable_by_pi(_page_for_people)
+    return page(request, status_code, text)
+
+
+def _page_for_people(request: HttpRequest, status_code: int, text: str) -> HttpResponse:
     template = "404.html" if status_code == status.HTTP_404_NOT_FOUND else "500.html"
     return render(request, template, {"message": text}, status=status_code)

@@ -86,7 +86,7 @@ def test_a_page_is_for_reading_only(alice: Page, path: str) -> None:
     assert Client().post(path).status_code == 405
 
 
-@pytest.mark.parametrize("path", ["/fragments/basket/", *PRIVATE, "/downloads/x/", "/nowhere/"])
+@pytest.mark.parametrize("path", ["/fragments/basket/", *PRIVATE, "/admin/nowhere/"])
 def test_everything_else_may_be_framed_by_nobody_and_sets_no_cookie(alice: Page, path: str) -> None:
     answer = Client().get(path)
 
@@ -103,6 +103,7 @@ def test_what_is_not_there_is_told_in_the_shops_own_words(alice: Page, path: str
 
     assert answer.status_code == 404
     assert "There is nothing here" in answer.content.decode()
+    assert "https://sandbox.minepi.com" in answer["Content-Security-Policy"], "also inside Pi's frame"
 
 
 def test_a_failure_is_told_in_the_shops_own_words(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
