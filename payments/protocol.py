@@ -92,13 +92,14 @@ def place_order(
         return earlier
 
 
-def approve(identifier: str, *, caller: Pioneer | None) -> PiPayment:
+def approve(identifier: str, *, caller: Pioneer | None, pi: PiClient | None = None) -> PiPayment:
     """This will let the buyer sign, if the payment is exactly what was ordered and the goods can be held.
 
+    `pi` is the callback's client, where some of its time is spent already on asking whose token it is.
     Raises WrongCaller (Pi left alone), UnknownPayment, or Refused with a code after cancelling the payment
     at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK's repeat goes on from here.
     """
-    by, pi = _by(caller, "approve"), PiClient(seconds=CALLBACK_SECONDS)
+    by, pi = _by(caller, "approve"), pi or PiClient(seconds=CALLBACK_SECONDS)
     payment = _known(identifier)
     if payment is not None and payment.status != PaymentStatus.CREATED:
         _refuse_wrong_caller(payment.user_uid, caller)

@@ -85,12 +85,11 @@ class Approve(Callback):
     @extend_schema(request=ApproveRequest, responses={200: PaymentAnswer, **FAILURES})
     def post(self, request: Request) -> Response:
         """onReadyForServerApproval: hold the goods and let the buyer sign."""
-        content = self.read(request)
-        caller = self.caller(request)
+        content, caller = self.read(request), self.caller(request)
+        pi = PiClient(seconds=protocol.CALLBACK_SECONDS)
         if caller is None and content.get("accessToken"):
-            user = PiClient(seconds=protocol.CALLBACK_SECONDS).me(content["accessToken"])
-            caller = remember(user)
-        return self.tell(protocol.approve(content["paymentId"], caller=caller), caller)
+            caller = remember(pi.me(content["accessToken"]))
+        return self.tell(protocol.approve(content["paymentId"], caller=caller, pi=pi), caller)
 
 
 class Complete(Callback):

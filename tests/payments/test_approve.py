@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Variant
+from payments import pi_client
 from payments.models import Event, Order, PiPayment
 from payments.protocol import CALLBACK_SECONDS
 from tests.catalog.goods import counted
@@ -237,6 +240,22 @@ def test_a_slow_pi_still_approves_within_one_callback(alice: Page, seconds: int)
 
     assert alice.approve(identifier)["status"] == "approved"
     assert len(acts(alice.pi)) * seconds < CALLBACK_SECONDS
+
+
+def test_asking_whose_token_it_is_counts_against_the_callbacks_time(
+    alice: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    body = {"paymentId": identifier, "accessToken": alice.pi.sign_in(alice.pioneer)}
+    alice.token = ""
+    alice.pi.faults.add("latency", path="any", seconds=4)
+    clock = SimpleNamespace(monotonic=lambda: alice.pi.clock.now().timestamp())
+    monkeypatch.setattr(pi_client, "time", clock)
+
+    alice.post("/pi_payment/approve", body, expect=503)  # three slow answers are too many
+    alice.pi.faults.clear()
+
+    assert alice.post("/pi_payment/approve", body)["status"] == "approved"
 
 
 def test_the_first_dialog_abandoned_for_a_second_gives_its_goods_up(alice: Page) -> None:
