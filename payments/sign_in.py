@@ -16,7 +16,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from payments.models import Pioneer
-from payments.pi_client import PiClient, PiUser
+from payments.pi_client import PiClient, PiRefused, PiUser
 from payments.protocol import CALLBACK_SECONDS
 
 LONGEST = timedelta(hours=24)
@@ -39,10 +39,13 @@ class SignedIn:
 
 def sign_in(access_token: str) -> SignedIn:
     """This will ask Pi whose access token it is, and give them a token of ours: valid for 24 hours, and never
-    longer than Pi's own. PiRefused `invalid_token` when Pi does not know it."""
+    longer than Pi's own. PiRefused `invalid_token` when Pi does not know it, or says that it is over."""
     user = PiClient(seconds=CALLBACK_SECONDS).me(access_token)
+    now = datetime.now(UTC)
+    if user.valid_until <= now:
+        raise PiRefused("invalid_token", "GET /me: this access token is over")
     pioneer = remember(user)
-    expires_at = min(datetime.now(UTC) + LONGEST, user.valid_until)
+    expires_at = min(now + LONGEST, user.valid_until)
     token = signing.dumps({"uid": pioneer.uid, "until": expires_at.timestamp()}, salt=SALT)
     return SignedIn(token, expires_at, pioneer)
 
