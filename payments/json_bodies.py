@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import IO, Any, NoReturn
 
+from django.http import Http404
 from rest_framework import renderers, status
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, NotAcceptable, ParseError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 LARGEST_BODY = 64 * 1024  # bytes
 DEEPEST = 20  # nested objects and lists
@@ -20,9 +25,25 @@ class BodyTooLarge(APIException):
 
 
 class JSONRenderer(renderers.JSONRenderer):
-    """Compact UTF-8; always JSON, whatever the client says it accepts."""
+    """Compact UTF-8."""
 
     charset = None
+
+
+class Negotiation(DefaultContentNegotiation):
+    """Whoever accepts nothing that we have gets it all the same: pi-sdk-js reads JSON from every answer."""
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[renderers.BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[renderers.BaseRenderer, str]:
+        offered = list(renderers)
+        chosen = offered[0], str(offered[0].media_type)
+        with suppress(NotAcceptable, Http404):
+            chosen = super().select_renderer(request, offered, format_suffix)
+        return chosen
 
 
 class JSONParser(BaseParser):
@@ -34,20 +55,30 @@ class JSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None
     ) -> dict[str, Any]:
-        body = stream.read(LARGEST_BODY + 1)
-        if len(body) > LARGEST_BODY:
-            raise BodyTooLarge
+        body = _read(stream)
         try:
             content = json.loads(body, parse_constant=_refuse_constant) if body.strip() else {}
             # PostgreSQL holds neither NUL nor lone surrogates; nobody sends them in good faith.
-            json.dumps(content, ensure_ascii=False).encode()
+            text = json.dumps(content, ensure_ascii=False)
+            text.encode()
         except (ValueError, RecursionError) as error:
             raise ParseError("The body is not JSON.", code="malformed") from error
         if not isinstance(content, dict):
             raise ParseError("The body must be a JSON object.", code="malformed")
-        if _deeper_than(content, DEEPEST) or "\\u0000" in json.dumps(content):
+        if _deeper_than(content, DEEPEST) or "\\u0000" in text:
             raise ParseError("The body is nested too deep, or holds a NUL.", code="malformed")
         return content
+
+
+def _read(stream: IO[Any]) -> str:
+    try:
+        body = stream.read(LARGEST_BODY + 1)
+        if len(body) > LARGEST_BODY:
+            raise BodyTooLarge
+        # As text, because from bytes `json` would also guess UTF-16 and UTF-32.
+        return str(body, "utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParseError("The body is not UTF-8, or broke off.", code="malformed") from error
 
 
 def _refuse_constant(text: str) -> NoReturn:

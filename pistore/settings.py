@@ -188,6 +188,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_RENDERER_CLASSES": ["payments.json_bodies.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["payments.json_bodies.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "payments.json_bodies.Negotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_RATES": {
         "pioneer": "120/min",
