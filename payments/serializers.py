@@ -25,6 +25,22 @@ class StrictText(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictName(StrictText, serializers.RegexField):
+    """A JSON text of a given form, to the letter."""
+
+    def __init__(self, pattern: str, **options: Any) -> None:
+        super().__init__(regex=pattern, trim_whitespace=False, **options)
+
+
+class StrictNumber(serializers.IntegerField):
+    """A whole JSON number: no text, no fraction, no true or false."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class PiNumber(serializers.Field):  # type: ignore[type-arg]
     """An amount as the JSON number that `Pi.createPayment` wants: 15 digits survive in a float."""
 
@@ -32,12 +48,12 @@ class PiNumber(serializers.Field):  # type: ignore[type-arg]
         return float(value)
 
 
-def identifier_field(**options: Any) -> serializers.RegexField:
-    return serializers.RegexField(rf"^{IDENTIFIER}\Z", trim_whitespace=False, **options)
+def identifier_field(**options: Any) -> StrictName:
+    return StrictName(rf"^{IDENTIFIER}\Z", **options)
 
 
-def txid_field(**options: Any) -> serializers.RegexField:
-    return serializers.RegexField(r"^[A-Za-z0-9]{1,64}\Z", trim_whitespace=False, **options)
+def txid_field(**options: Any) -> StrictName:
+    return StrictName(r"^[A-Za-z0-9]{1,64}\Z", **options)
 
 
 # Sign-in ---------------------------------------------------------------------------------------------
@@ -73,7 +89,7 @@ class SignInAnswer(serializers.Serializer[Any]):
 
 class LineRequest(serializers.Serializer[Any]):
     sku = StrictText(max_length=64)
-    quantity = serializers.IntegerField(min_value=1, max_value=MOST_UNITS)
+    quantity = StrictNumber(min_value=1, max_value=MOST_UNITS)
 
 
 class ShippingRequest(serializers.Serializer[Any]):
@@ -85,12 +101,21 @@ class OrderRequest(serializers.Serializer[Any]):
     lines = serializers.ListField(child=LineRequest(), allow_empty=False, max_length=MOST_LINES)
     shipping = ShippingRequest(required=False, allow_null=True)
 
+    def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if max(_basket(lines).values()) > MOST_UNITS:
+            raise serializers.ValidationError(f"No more than {MOST_UNITS} of one kind.")
+        return lines
+
     def basket(self) -> dict[str, int]:
-        """Return sku -> units; a sku that is named twice is wanted twice."""
-        basket: dict[str, int] = {}
-        for line in self.validated_data["lines"]:
-            basket[line["sku"]] = basket.get(line["sku"], 0) + line["quantity"]
-        return basket
+        return _basket(self.validated_data["lines"])
+
+
+def _basket(lines: list[dict[str, Any]]) -> dict[str, int]:
+    """Return sku -> units; a sku that is named twice is wanted twice."""
+    basket: dict[str, int] = {}
+    for line in lines:
+        basket[line["sku"]] = basket.get(line["sku"], 0) + line["quantity"]
+    return basket
 
 
 class LineAnswer(serializers.ModelSerializer[OrderLine]):

@@ -26,7 +26,7 @@ from payments.json_bodies import LARGEST_BODY
 from payments.models import Order, Pioneer, PiPayment
 from payments.sign_in import SALT
 from pi_simulator import Simulator
-from tests.payments.page import Page, status_of
+from tests.payments.page import Page, shelf, status_of
 
 pytestmark = pytest.mark.django_db
 
@@ -287,6 +287,22 @@ def replaced(body: Any, where: str, value: Any) -> Any:
     return body
 
 
+@pytest.mark.parametrize(("path", "step", "where"), CASES, ids=lambda part: part)
+def test_a_field_of_another_kind_is_refused(
+    browser: Client, pi: Simulator, path: str, step: str, where: str
+) -> None:
+    shelf()
+    body = body_of(path)
+    if where in ("payment", "payment.identifier"):
+        del body["paymentId"]
+    for value in WRONG[step, where]:
+        cache.clear()
+        response = post(browser, path, replaced(body, where, value))
+        check_refusal(response, 400)
+        assert response.json()["error"] in ("invalid", "malformed"), value
+    assert (pi.calls, Order.objects.count(), PiPayment.objects.count()) == ([], 0, 0)
+
+
 @pytest.mark.parametrize("path", POSTS)
 def test_every_field_that_is_needed_is_asked_for(browser: Client, pi: Simulator, path: str) -> None:
     needed = {SIGN_IN: "accessToken authResult", ORDERS: "lines", "complete": "txid transactionId"}
@@ -309,6 +325,14 @@ def test_a_refusal_names_the_field(browser: Client) -> None:
 
     assert answer["message"].startswith("lines: ")
     assert answer["details"]["lines"]["1"]["quantity"]
+
+
+def test_the_same_goods_in_several_lines_are_no_way_around_the_limit(browser: Client) -> None:
+    shelf()
+    lines = [{"sku": "book", "quantity": 500}] * 2
+
+    check_refusal(post(browser, ORDERS, {"lines": lines}), 400)
+    assert not Order.objects.exists()
 
 
 ANYTHING = st.recursive(
