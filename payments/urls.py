@@ -11,9 +11,9 @@ urlpatterns = [
     path("user/signout", views.SignOut.as_view(), name="sign-out"),
     path("user/me", views.Me.as_view(), name="me"),
     path("api/orders/", views.Orders.as_view(), name="api-orders"),
-    path("api/orders/<str:reference>/", views.OneOrder.as_view(), name="api-order"),
-    path("api/orders/<str:reference>/cancel/", views.CancelOrder.as_view(), name="api-order-cancel"),
-    path("api/orders/<str:reference>/reopen/", views.ReopenOrder.as_view(), name="api-order-reopen"),
+    path("api/orders/<slug:reference>/", views.OneOrder.as_view(), name="api-order"),
+    path("api/orders/<slug:reference>/cancel/", views.CancelOrder.as_view(), name="api-order-cancel"),
+    path("api/orders/<slug:reference>/reopen/", views.ReopenOrder.as_view(), name="api-order-reopen"),
     # As Pi's demo frontend calls them.
     path("payments/approve", views.Approve.as_view(), name="approve"),
     path("payments/complete", views.Complete.as_view(), name="complete"),

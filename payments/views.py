@@ -182,13 +182,18 @@ def signed_in(request: Request) -> Pioneer:
     return request.user
 
 
+class Pages(LimitOffsetPagination):
+    default_limit = 20
+    max_limit = 100
+
+
 class OrdersView(GenericAPIView[Order]):
     """The pioneer's own orders; those of others do not exist for them."""
 
     permission_classes = [IsAuthenticated]
     throttle_classes = [PioneerThrottle]
     serializer_class = OrderAnswer
-    pagination_class = LimitOffsetPagination
+    pagination_class = Pages
 
     def get_queryset(self) -> QuerySet[Order]:
         if not isinstance(self.request.user, Pioneer):

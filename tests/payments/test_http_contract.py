@@ -401,6 +401,9 @@ def test_another_method_is_answered_with_405(browser: Client, pi: Simulator, pat
         "/api/orders/AAAA-AAAA-AA",
         "/api/orders/AAAA-AAAA-AA/",
         "/api/orders/AAAA-AAAA-AA/unknown/",
+        "/api/orders/%00/",
+        "/api/orders/%00/cancel/",
+        "/api/orders/%00/reopen/",
         "/api/orders/%F0%9F%99%82/",
         "/api/orders/%ED%A0%80/",
         "/api/orders/" + "x" * 5_000 + "/",
@@ -422,6 +425,12 @@ def test_the_answer_is_json_whatever_the_client_accepts(browser: Client, accept:
 
     assert (response.status_code, response["Content-Type"]) == (200, JSON)
     check_refusal(post(browser, "/payments/cancel", {"paymentId": ID}, headers={"Accept": accept}), 404)
+
+
+@pytest.mark.parametrize("query", ["?format=xml", "?format=", "?x=%ff%00", "?limit=x&offset=-5"])
+def test_the_answer_is_json_whatever_the_query_says(browser: Client, query: str) -> None:
+    assert browser.get(f"/user/me{query}").status_code == 200
+    assert browser.get(f"/api/orders/{query}").status_code == 200
 
 
 # Two families of clients -----------------------------------------------------------------------------------
