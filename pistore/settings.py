@@ -177,6 +177,8 @@ CONTENT_SECURITY_POLICY = {
 }
 
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+# The JSON of buyers, and nothing of the admin.
+CORS_URLS_REGEX = r"^/(api|payments|pi_payment|user|pinet)/"
 # Pi's demo frontend sends its requests with credentials and fails without this answer.
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key"]

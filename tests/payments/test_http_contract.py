@@ -640,6 +640,13 @@ def test_a_foreign_origin_may_not(browser: Client, origin: str) -> None:
         assert not [name for name in response.headers if name.startswith("Access-Control-Allow")]
 
 
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login/"])
+def test_no_other_origin_may_read_the_admin(path: str) -> None:
+    response = Client().get(path, headers={"Origin": ORIGIN})
+
+    assert not response.has_header("Access-Control-Allow-Origin")
+
+
 def every_answer(alice: Page) -> Iterator[HttpResponse]:
     """One answer of every buyer's route, good and bad."""
     headers = {"Authorization": f"Bearer {alice.token}"}
