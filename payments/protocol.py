@@ -75,10 +75,10 @@ def place_order(
     """This will write a pending order of the skus and quantities in `basket`, at our prices. Holds nothing.
 
     With a key that this pioneer has used before, the order of then is returned. Raises Refused (also
-    `idempotency_conflict`, when the basket is another than then) and OutOfStock.
+    `idempotency_conflict`, when the basket or the address is another than then) and OutOfStock.
     """
     by = _by(pioneer, "place_order")
-    earlier = _ordered_before(pioneer, basket, idempotency_key)
+    earlier = _ordered_before(pioneer, basket, shipping, idempotency_key)
     if earlier is not None:
         return earlier
     try:
@@ -86,7 +86,7 @@ def place_order(
             return write_order(pioneer, basket, by=by, shipping=shipping, idempotency_key=idempotency_key)
     except IntegrityError:
         # The same tap came twice at once, and the other one was faster.
-        earlier = _ordered_before(pioneer, basket, idempotency_key)
+        earlier = _ordered_before(pioneer, basket, shipping, idempotency_key)
         if earlier is None:
             raise
         return earlier
@@ -404,13 +404,16 @@ def _has_open_payment(order: Order) -> bool:
     return order.payments.filter(status__in=UNFINISHED).exists()
 
 
-def _ordered_before(pioneer: Pioneer, basket: Mapping[str, int], idempotency_key: str | None) -> Order | None:
+def _ordered_before(
+    pioneer: Pioneer, basket: Mapping[str, int], shipping: Shipping | None, idempotency_key: str | None
+) -> Order | None:
     if idempotency_key is None:
         return None
     order = pioneer.orders.filter(idempotency_key=idempotency_key).first()
     if order is not None:
-        lines = order.lines.values_list("variant__sku", "quantity")
-        if dict(lines) != dict(basket):
+        lines = dict(order.lines.values_list("variant__sku", "quantity"))
+        to = shipping or Shipping("", "")
+        if lines != dict(basket) or to != Shipping(order.shipping_name, order.shipping_address):
             raise Refused("idempotency_conflict")
     return order
 
