@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
+LONGEST_STEP = timedelta(days=3650)
+
 
 class Clock:
     """Tells UTC. Moving it lets an hour pass at Pi without anybody waiting for it."""
@@ -19,10 +21,11 @@ class Clock:
 
     def move(self, *, seconds: float) -> datetime:
         """Let that many seconds pass and say what time it is then. There is no way back."""
-        if seconds < 0:
-            raise ValueError("Pi's clock only moves forward.")
+        step = timedelta(seconds=seconds)
+        if not timedelta() <= step <= LONGEST_STEP:
+            raise ValueError("Pi's clock only moves forward, ten years at most.")
         with self._lock:
-            self._offset += timedelta(seconds=seconds)
+            self._offset += step
         return self.now()
 
     @property

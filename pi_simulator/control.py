@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from .faults import ANYWHERE
 from .http import Malformed, Request, Response, json_response
 from .records import Pioneer
 from .refusal import SimulatorRefusal
@@ -72,9 +73,15 @@ class Control:
 
     def add_fault(self, fields: Answer, identifier: str) -> Answer:
         """`{"kind", "path"?, "times"?, "seconds"?, "status"?, "body"?}`: let something go wrong"""
-        terms = dict(fields)
-        terms["seconds"] = float(terms.get("seconds", 0))
-        self._simulator.faults.add(terms.pop("kind"), **terms)
+        times = fields.get("times")
+        self._simulator.faults.add(
+            fields["kind"],
+            path=str(fields.get("path", ANYWHERE)),
+            times=None if times is None else int(times),
+            seconds=float(fields.get("seconds", 0)),
+            status=int(fields.get("status", 500)),
+            body=fields.get("body"),
+        )
         return {}
 
     def clear_faults(self, fields: Answer, identifier: str) -> Answer:

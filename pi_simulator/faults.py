@@ -27,6 +27,7 @@ OFF_THE_WIRE = ("close_after_paying", "approval_elapses")
 """Faults of the buyer's phone rather than of calls."""
 
 ANYWHERE = "any"
+LONGEST_DELAY = 600
 
 HTML_PAGE = """<!DOCTYPE html>
 <html><head><title>We're sorry, but something went wrong (500)</title></head>
@@ -94,6 +95,10 @@ class Faults:
         """
         if kind not in KINDS:
             raise ValueError(f"no such fault: {kind!r}; there are {', '.join(KINDS)}")
+        if times is not None and times < 1:
+            raise ValueError("a fault happens once at least")
+        if not 0 <= seconds <= LONGEST_DELAY or not 200 <= status <= 599:
+            raise ValueError("a delay has up to 600 seconds, a status three digits from 200 on")
         fault = Fault(kind, path, times, seconds, status, body)
         with self._lock:
             self.armed.append(fault)

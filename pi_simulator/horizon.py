@@ -80,18 +80,18 @@ class Horizon:
         newest_first = query.get("order") == "desc"
         found = [t for t in self._all_visible() if t.touches(identifier)]
         found.sort(key=lambda t: t.paging_token, reverse=newest_first)
-        cursor = query.get("cursor", "")
-        if cursor.isdigit():
-            found = [t for t in found if _beyond(t.paging_token, int(cursor), newest_first)]
-        limit = query.get("limit", "")
-        length = min(int(limit), LONGEST_PAGE) if limit.isdigit() else USUAL_PAGE
-        return _page([self._transaction_record(t) for t in found[:length]])
+        cursor = _number(query.get("cursor"))
+        if cursor is not None:
+            found = [t for t in found if _beyond(t.paging_token, cursor, newest_first)]
+        length = _number(query.get("limit")) or USUAL_PAGE
+        return _page([self._transaction_record(t) for t in found[: min(length, LONGEST_PAGE)]])
 
     def ledger(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
         """One ledger by its number"""
-        if not identifier.isdigit() or int(identifier) > self.world.chain.last_ledger:
+        sequence = _number(identifier)
+        if sequence is None or sequence > self.world.chain.last_ledger:
             raise NotFound
-        return self._ledger_record(int(identifier))
+        return self._ledger_record(sequence)
 
     def ledgers(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
         """The last ledger, whatever order was asked for"""
@@ -159,6 +159,10 @@ PROBLEM = {
 
 def _hal(value: dict[str, Any]) -> Response:
     return json_response(200, value, content_type="application/hal+json; charset=utf-8")
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch("[0-9]{1,20}", text) else None
 
 
 def _beyond(token: int, cursor: int, newest_first: bool) -> bool:

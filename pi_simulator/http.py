@@ -104,7 +104,7 @@ def html_response(status: int, page: str) -> Response:
 def read_request(environ: WSGIEnvironment) -> Request:
     """Read a WSGI request, its body included. Raises `BodyTooLong`."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > LONGEST_BODY:
+    if not length.isdecimal() or int(length) > LONGEST_BODY:
         raise BodyTooLong
     path = environ.get("PATH_INFO") or "/"
     return Request(

@@ -145,14 +145,14 @@ class Simulator:
         with self._world.lock:
             pioneer = self._world.pioneer(username)
             if balance is not None:
-                self._world.chain.balances[pioneer.wallet] = Decimal(balance)
+                self._world.chain.balances[pioneer.wallet] = wire.exact_balance(balance)
             return pioneer
 
     def balance_of(self, wallet: Pioneer | str) -> Decimal:
         """What a pioneer, or the wallet at an address, holds."""
         address = wallet.wallet if isinstance(wallet, Pioneer) else wallet
         with self._world.lock:
-            return self._world.chain.balances[address]
+            return self._world.chain.balances.get(address, Decimal())
 
     def sign_in(
         self,
@@ -163,7 +163,8 @@ class Simulator:
     ) -> str:
         """Grant our app the scopes; the access token, valid for `lifetime` seconds."""
         with self._world.lock:
-            return self._world.sign_in(pioneer, tuple(scopes), lifetime)
+            known = self._world.pioneer(pioneer.username)
+            return self._world.sign_in(known, tuple(scopes), lifetime)
 
     def revoke(self, token: str) -> None:
         """Make an access token worthless at once."""
@@ -198,7 +199,7 @@ class Simulator:
         with self._world.lock:
             return lifecycle.create_incoming(
                 self._world,
-                pioneer,
+                self._world.pioneer(pioneer.username),
                 amount=wire.exact_amount(amount),
                 memo=memo,
                 metadata=copy.deepcopy(metadata or {}),
@@ -260,10 +261,11 @@ class Simulator:
         been granted at a sign-in.
         """
         with self._world.lock:
-            self._world.granted[pioneer.uid].add("wallet_address")
+            known = self._world.pioneer(pioneer.username)
+            self._world.granted[known.uid].add("wallet_address")
             return lifecycle.create_outgoing(
                 self._world,
-                pioneer,
+                known,
                 amount=wire.exact_amount(amount),
                 memo=memo,
                 metadata=copy.deepcopy(metadata or {"reason": "refund"}),

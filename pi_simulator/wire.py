@@ -9,6 +9,9 @@ from typing import Any, Literal, NoReturn
 Exponents = Literal["small", "always", "never"]
 
 PLACES = 7
+DEEPEST = 64
+"""How deep JSON may be nested. Nothing Pi is sent comes near it."""
+
 ONE_MILLIONTH = Decimal("0.000001")
 
 
@@ -21,13 +24,22 @@ def exact_amount(value: object) -> Decimal:
 
     Raises ValueError for anything that is not a positive, finite, exact number of Pi.
     """
+    amount = exact_balance(value)
+    if not amount:
+        raise ValueError("an amount of nothing")
+    return amount
+
+
+def exact_balance(value: object) -> Decimal:
+    """The same, or nothing at all."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ValueError(f"not an exact amount: {value!r}")
     try:
         amount = Decimal(value)
+        exact = amount.is_finite() and amount >= 0 and amount == round(amount, PLACES)
     except InvalidOperation:
-        raise ValueError(f"not an amount: {value!r}") from None
-    if not amount.is_finite() or amount <= 0 or amount != round(amount, PLACES):
+        exact = False
+    if not exact:
         raise ValueError(f"not an amount of Pi: {value!r}")
     return amount
 
@@ -35,9 +47,12 @@ def exact_amount(value: object) -> Decimal:
 def loads(text: bytes | str) -> Any:
     """Parse JSON with every fraction as the Decimal that was written. Raises `NotJson`."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
         raise NotJson(str(problem)) from None
+    if _deeper_than(DEEPEST, value):
+        raise NotJson("nested too deep")
+    return value
 
 
 def dumps(value: Any, *, exponents: Exponents = "small") -> str:
@@ -66,6 +81,13 @@ def number(value: Decimal, exponents: Exponents = "small") -> str:
 def _with_exponent(value: Decimal) -> str:
     mantissa, _, exponent = f"{value.normalize():e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def _deeper_than(levels: int, value: object) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return not levels or any(_deeper_than(levels - 1, item) for item in inner)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -32,5 +32,5 @@ listen(phone.frame, (origin) => origin === phone.shop.origin, answers);
 openRoom({ takeUp, look });
 byId("reload-app").addEventListener("click", openApp);
 byId("reopen-app").addEventListener("click", openApp);
-await takeUp(phone.pioneer);
 keepLooking();
+await takeUp(new URLSearchParams(location.search).get("pioneer") ?? phone.pioneer);

@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 import { command, readState } from "./pi.js";
+import { notice } from "./question.js";
 import { dismissSheets, openSheet } from "./sheet.js";
 import { forgetPayment } from "./wallet.js";
 
@@ -20,7 +21,7 @@ export const phone = {
   frame,
   state,
   shop: webAddress(query.get("shop")) ?? new URL(state.shop),
-  pioneer: query.get("pioneer") ?? state.pioneers[0]?.username ?? "alice",
+  pioneer: state.pioneers[0]?.username ?? "alice",
   accessToken: null,
   repeatAfter: query.has("repeat") ? Number(query.get("repeat")) : undefined,
 };
@@ -42,8 +43,12 @@ export const closeApp = () => {
 
 /** Hand the phone to a pioneer, new or known, who opens the app. */
 export const takeUp = async (pioneer) => {
-  phone.pioneer = pioneer;
-  await command("/pioneers", { username: pioneer });
+  try {
+    await command("/pioneers", { username: pioneer });
+    phone.pioneer = pioneer;
+  } catch (error) {
+    notice(error.message);
+  }
   openApp();
 };
 

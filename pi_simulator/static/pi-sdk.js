@@ -86,6 +86,7 @@
     });
     const answer = await response.json();
     if (response.ok) return answer;
+    tell(`@pi:app:error:${[401, 403].includes(response.status) ? "auth" : "unknown"}`);
     const error = new Error(answer.error_message || answer.error);
     throw Object.assign(error, { status: response.status, body: answer });
   };
@@ -115,7 +116,6 @@
     if (!session.accessToken) throw new Error("Authentication failed.");
     onIncompletePaymentFound = onIncomplete;
     const user = await request("GET", "/me").catch(() => {
-      tell("@pi:app:error:auth");
       throw new Error("Authentication failed.");
     });
     consented = user.credentials.scopes;

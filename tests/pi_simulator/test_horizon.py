@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from pi_simulator import Pioneer, Simulator
 
 from .conftest import Answer, Shop
@@ -74,6 +76,17 @@ def test_a_wallets_transactions_come_newest_first_when_asked(pi: Simulator, shop
 
     assert [record["hash"] for record in records] == txids[:0:-1]
     assert [record["hash"] for record in rest["_embedded"]["records"]] == txids[:1]
+
+
+@pytest.mark.parametrize("query", ["?limit=0", "?limit=x", "?cursor=²", f"?limit={'9' * 5000}"])
+def test_a_strange_page_is_the_usual_one(
+    pi: Simulator, shop: Shop, approved: str, query: str
+) -> None:
+    txid = pi.sign(approved)
+
+    _, page = look(pi, shop, f"/accounts/{pi.app_wallet}/transactions{query}")
+
+    assert [record["hash"] for record in page["_embedded"]["records"]] == [txid]
 
 
 def test_horizon_may_lag_behind_the_chain(pi: Simulator, shop: Shop, approved: str) -> None:

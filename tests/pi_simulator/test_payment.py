@@ -207,6 +207,17 @@ def test_same_name_is_the_same_pioneer_after_a_restart(alice: Pioneer) -> None:
     assert Simulator().pioneer("alice") == alice
 
 
+def test_a_pioneer_known_from_before_a_reset_can_buy_again(
+    pi: Simulator, alice: Pioneer, opened: str
+) -> None:
+    pi.reset()
+
+    again = pi.create_payment(alice)
+
+    assert pi.payment(again)["user_uid"] == alice.uid
+    assert pi.balance_of(alice) == Decimal(100)
+
+
 def test_reset_forgets_everybody(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.reset()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
-from pi_simulator import Simulator
+from pi_simulator import Pioneer, Simulator
 from pi_simulator.server import running
 
 from .tiny_shop import TinyShop, open_shop
@@ -84,7 +84,7 @@ def tiny_shop(pi: Simulator, base: str) -> Iterator[TinyShop]:
 
 
 @pytest.fixture
-def phone(browser: Browser, base: str, tiny_shop: TinyShop) -> Iterator[Phone]:
+def phone(browser: Browser, base: str, tiny_shop: TinyShop, alice: Pioneer) -> Iterator[Phone]:
     """The phone in alice's hands; the page must not raise an error of its own."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(10_000)

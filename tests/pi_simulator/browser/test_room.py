@@ -83,7 +83,7 @@ def test_a_new_pioneer_takes_the_phone(phone: Phone) -> None:
 
 
 def test_time_is_moved(pi: Simulator, phone: Phone) -> None:
-    phone.page.get_by_role("button", name="+15 minutes").click()
+    phone.page.get_by_role("button", name="+15 min").click()
 
     expect(phone.page.locator("#clock-offset")).to_have_text("15 min ahead")
     assert 900 <= pi.clock.offset < 901
