@@ -87,16 +87,14 @@ def _environ(request: requests.PreparedRequest, patience: float | None) -> dict[
     return environ
 
 
-def _call(
-    application: WSGIApplication, environ: dict[str, Any]
-) -> tuple[int, str, dict[str, str], bytes]:
+def _call(application: WSGIApplication, environ: dict[str, Any]) -> tuple[int, str, dict[str, str], bytes]:
     started: list[tuple[str, Headers]] = []
 
     def start_response(
         status: str, headers: Headers, exc_info: object = None, /
     ) -> Callable[[bytes], object]:
         started.append((status, headers))
-        return lambda chunk: None
+        return lambda _: None
 
     chunks: Iterable[bytes] = application(environ, start_response)
     body = b"".join(chunks)

@@ -33,7 +33,8 @@ class Ask:
     @property
     def bearer(self) -> Token:
         """The token of a request that was let in because of it."""
-        assert self.token is not None
+        if self.token is None:
+            raise RuntimeError("this endpoint is not for pioneers")
         return self.token
 
     @property
@@ -57,9 +58,7 @@ class PlatformApi:
                 return self._let_in(request, proof, endpoint, match.groupdict().get("id", ""))
         return json_response(404, {"error": "not_found"})
 
-    def _let_in(
-        self, request: Request, proof: Proof, endpoint: Endpoint, identifier: str
-    ) -> Response:
+    def _let_in(self, request: Request, proof: Proof, endpoint: Endpoint, identifier: str) -> Response:
         quirks = self.world.quirks
         token = self._token(request)
         if proof == "key" and not self._has_key(request):
@@ -195,6 +194,4 @@ _TABLE: list[tuple[str, str, Proof, Endpoint]] = [
     ("POST", "/network/error", "none", PlatformApi.ignore),
 ]
 PREFIX = "/v2"
-ENDPOINTS = [
-    (method, re.compile(PREFIX + path), proof, endpoint) for method, path, proof, endpoint in _TABLE
-]
+ENDPOINTS = [(method, re.compile(PREFIX + path), proof, endpoint) for method, path, proof, endpoint in _TABLE]

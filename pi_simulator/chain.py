@@ -69,9 +69,7 @@ class Chain:
         """Move the amount, take the fee from the sender, and keep the transaction."""
         cost = amount + BASE_FEE
         if self.balances[source] < cost:
-            raise SimulatorRefusal(
-                "insufficient_balance", f"The wallet needs {cost} Pi and holds less."
-            )
+            raise SimulatorRefusal("insufficient_balance", f"The wallet needs {cost} Pi and holds less.")
         self.balances[source] -= cost
         self.balances[destination] += amount
         self._sequences[source] += 1

@@ -54,9 +54,7 @@ class Control:
 
     def add_pioneer(self, fields: Answer, identifier: str) -> Answer:
         """`{"username", "balance"?}`: create a pioneer, or fill a wallet"""
-        return _pioneer_answer(
-            self._simulator.pioneer(_username(fields), balance=fields.get("balance"))
-        )
+        return _pioneer_answer(self._simulator.pioneer(_username(fields), balance=fields.get("balance")))
 
     def sign_in(self, fields: Answer, identifier: str) -> Answer:
         """`{"username", "scopes", "lifetime"?}`: the pioneer agrees; an access token"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Literal, get_args
 
 from .http import JSON, Response, html_response, json_response
@@ -28,6 +29,7 @@ OFF_THE_WIRE = ("close_after_paying", "approval_elapses")
 
 ANYWHERE = "any"
 LONGEST_DELAY = 600
+LAST_STATUS = 599
 
 HTML_PAGE = """<!DOCTYPE html>
 <html><head><title>We're sorry, but something went wrong (500)</title></head>
@@ -97,7 +99,7 @@ class Faults:
             raise ValueError(f"no such fault: {kind!r}; there are {', '.join(KINDS)}")
         if times is not None and times < 1:
             raise ValueError("a fault happens once at least")
-        if not 0 <= seconds <= LONGEST_DELAY or not 200 <= status <= 599:
+        if not 0 <= seconds <= LONGEST_DELAY or not HTTPStatus.OK <= status <= LAST_STATUS:
             raise ValueError("a delay has up to 600 seconds, a status three digits from 200 on")
         fault = Fault(kind, path, times, seconds, status, body)
         with self._lock:

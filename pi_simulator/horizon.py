@@ -82,7 +82,7 @@ class Horizon:
         found.sort(key=lambda t: t.paging_token, reverse=newest_first)
         cursor = _number(query.get("cursor"))
         if cursor is not None:
-            found = [t for t in found if _beyond(t.paging_token, cursor, newest_first)]
+            found = [t for t in found if _beyond(t.paging_token, cursor, newest_first=newest_first)]
         length = _number(query.get("limit")) or USUAL_PAGE
         return _page([self._transaction_record(t) for t in found[: min(length, LONGEST_PAGE)]])
 
@@ -165,7 +165,7 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch("[0-9]{1,20}", text) else None
 
 
-def _beyond(token: int, cursor: int, newest_first: bool) -> bool:
+def _beyond(token: int, cursor: int, *, newest_first: bool) -> bool:
     return token < cursor if newest_first else token > cursor
 
 

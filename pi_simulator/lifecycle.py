@@ -240,8 +240,7 @@ def _refuse_cancelling(world: World, payment: Payment) -> None:
     if payment.recorded:
         raise SimulatorRefusal(
             "payment_tx_present",
-            "You cannot cancel this payment, because an associated blockchain transaction has "
-            "been recorded.",
+            "You cannot cancel this payment, because an associated blockchain transaction has been recorded.",
             payment=world.dto(payment),
         )
     if payment.closed:

@@ -26,9 +26,7 @@ class Pages:
     def __init__(self) -> None:
         folder = resources.files(__package__) / "static"
         self._files = {
-            entry.name: entry
-            for entry in folder.iterdir()
-            if entry.name.rpartition(".")[2] in TYPES
+            entry.name: entry for entry in folder.iterdir() if entry.name.rpartition(".")[2] in TYPES
         }
 
     def answer(self, request: Request) -> Response:

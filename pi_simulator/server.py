@@ -35,7 +35,7 @@ class Server(ThreadingMixIn, WSGIServer):
 class QuietHandler(WSGIRequestHandler):
     """Leaves the log to the gateway, which says one line per call of Pi's."""
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the name is http.server's)
         """Say nothing."""
 
 

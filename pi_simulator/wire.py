@@ -60,9 +60,7 @@ def dumps(value: Any, *, exponents: Exponents = "small") -> str:
     if isinstance(value, Decimal):
         return number(value, exponents)
     if isinstance(value, dict):
-        members = (
-            f"{json.dumps(str(k))}:{dumps(v, exponents=exponents)}" for k, v in value.items()
-        )
+        members = (f"{json.dumps(str(k))}:{dumps(v, exponents=exponents)}" for k, v in value.items())
         return "{" + ",".join(members) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(dumps(item, exponents=exponents) for item in value) + "]"

@@ -57,9 +57,7 @@ def test_a_sign_in_gives_a_token_that_pi_knows(room: requests.Session, shop: Sho
     assert shop.get("/me")[1]["username"] == "carol"
 
 
-def test_signing_says_whether_the_app_is_closed(
-    pi: Simulator, room: requests.Session, approved: str
-) -> None:
+def test_signing_says_whether_the_app_is_closed(pi: Simulator, room: requests.Session, approved: str) -> None:
     pi.faults.add("close_after_paying", times=1)
 
     answer = command(room, f"/payments/{approved}/sign")
@@ -76,9 +74,7 @@ def test_the_buyer_cancels_or_waits_too_long(
     assert (status, pi.payment(opened)["status"][flag]) == (200, True)
 
 
-def test_a_late_transaction_is_recorded(
-    pi: Simulator, room: requests.Session, approved: str
-) -> None:
+def test_a_late_transaction_is_recorded(pi: Simulator, room: requests.Session, approved: str) -> None:
     command(room, f"/payments/{approved}/sign", recorded=False)
     assert pi.payment(approved)["transaction"] is None
 

@@ -33,9 +33,7 @@ def test_a_refusal_leaves_nothing_done(pi: Simulator, shop: Shop, opened: str) -
 
 
 @pytest.mark.parametrize(("kind", "done"), [("html", False), ("html_after", True)])
-def test_a_crash_answers_a_page(
-    pi: Simulator, shop: Shop, opened: str, kind: str, done: bool
-) -> None:
+def test_a_crash_answers_a_page(pi: Simulator, shop: Shop, opened: str, kind: str, done: bool) -> None:
     pi.faults.add(kind)  # type: ignore[arg-type]
 
     response = shop.session.post(f"{pi.url}/payments/{opened}/approve")
@@ -81,9 +79,7 @@ def test_a_slow_answer_takes_its_time(pi: Simulator, shop: Shop, opened: str) ->
     assert time.monotonic() - started >= 0.05
 
 
-def test_a_slower_answer_than_the_caller_waits_is_lost(
-    pi: Simulator, shop: Shop, opened: str
-) -> None:
+def test_a_slower_answer_than_the_caller_waits_is_lost(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("latency", seconds=30)
 
     with pytest.raises(requests.ReadTimeout):
@@ -102,9 +98,7 @@ def test_virtual_time_waits_for_nobody(opened: str) -> None:
     assert (pi.clock.now() - before).total_seconds() >= 30
 
 
-def test_a_fault_strikes_only_its_path_and_as_often_as_told(
-    pi: Simulator, shop: Shop, opened: str
-) -> None:
+def test_a_fault_strikes_only_its_path_and_as_often_as_told(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("refuse", path="approve", times=1)
 
     assert shop.payment(opened)[0] == 200

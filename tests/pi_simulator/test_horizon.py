@@ -79,9 +79,7 @@ def test_a_wallets_transactions_come_newest_first_when_asked(pi: Simulator, shop
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=x", "?cursor=²", f"?limit={'9' * 5000}"])
-def test_a_strange_page_is_the_usual_one(
-    pi: Simulator, shop: Shop, approved: str, query: str
-) -> None:
+def test_a_strange_page_is_the_usual_one(pi: Simulator, shop: Shop, approved: str, query: str) -> None:
     txid = pi.sign(approved)
 
     _, page = look(pi, shop, f"/accounts/{pi.app_wallet}/transactions{query}")

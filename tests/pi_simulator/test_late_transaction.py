@@ -16,9 +16,7 @@ def test_an_unrecorded_transaction_is_not_shown(pi: Simulator, shop: Shop, appro
     assert pi.txid_of(approved) == txid
 
 
-def test_a_transaction_may_appear_after_our_cancellation(
-    pi: Simulator, shop: Shop, approved: str
-) -> None:
+def test_a_transaction_may_appear_after_our_cancellation(pi: Simulator, shop: Shop, approved: str) -> None:
     txid = pi.sign(approved, recorded=False)
     assert shop.cancel(approved)[0] == 200
 

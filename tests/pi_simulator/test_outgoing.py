@@ -19,9 +19,7 @@ def ask(shop: Shop, uid: str, /, **changes: Any) -> Answer:
     return shop.post("/payments", {"payment": terms | changes})
 
 
-def test_a_payment_to_a_pioneer_is_approved_from_the_start(
-    pi: Simulator, alice: Pioneer, shop: Shop
-) -> None:
+def test_a_payment_to_a_pioneer_is_approved_from_the_start(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     pi.sign_in(alice, scopes=ALL_SCOPES)
 
     status, payment = ask(shop, alice.uid)
@@ -90,9 +88,7 @@ def test_approving_it_is_an_error(pi: Simulator, alice: Pioneer, shop: Shop) -> 
     assert shop.code_of(shop.approve(ongoing)) == (400, "already_approved")
 
 
-def test_pi_shows_no_transaction_until_it_is_completed(
-    pi: Simulator, alice: Pioneer, shop: Shop
-) -> None:
+def test_pi_shows_no_transaction_until_it_is_completed(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     ongoing = pi.create_outgoing(alice, "0.5")
     txid = pi.sign(ongoing)
     assert shop.payment(ongoing)[1]["transaction"] is None

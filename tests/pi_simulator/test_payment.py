@@ -57,9 +57,7 @@ def test_fields_come_in_the_order_of_real_answers(pi: Simulator, opened: str) ->
     ]
 
 
-def test_identifier_uid_and_wallets_have_pis_shapes(
-    pi: Simulator, alice: Pioneer, opened: str
-) -> None:
+def test_identifier_uid_and_wallets_have_pis_shapes(pi: Simulator, alice: Pioneer, opened: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9]{28}", opened)
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-.{12}", alice.uid)
     assert re.fullmatch(r"G[A-Z2-7]{55}", alice.wallet)
@@ -89,9 +87,7 @@ def test_a_payment_goes_from_approval_to_completion(
     }
 
 
-def test_signing_moves_the_amount_and_takes_the_fee(
-    pi: Simulator, alice: Pioneer, approved: str
-) -> None:
+def test_signing_moves_the_amount_and_takes_the_fee(pi: Simulator, alice: Pioneer, approved: str) -> None:
     before = pi.balance_of(pi.app_wallet)
 
     pi.sign(approved)
@@ -161,9 +157,7 @@ def test_a_new_payment_cancels_an_open_one_without_transaction(
     assert pi.payment(approved)["status"]["cancelled"] is True
 
 
-def test_a_payment_with_a_transaction_blocks_the_next(
-    pi: Simulator, alice: Pioneer, approved: str
-) -> None:
+def test_a_payment_with_a_transaction_blocks_the_next(pi: Simulator, alice: Pioneer, approved: str) -> None:
     pi.sign(approved)
 
     with pytest.raises(SimulatorRefusal) as refusal:
@@ -173,9 +167,7 @@ def test_a_payment_with_a_transaction_blocks_the_next(
     assert refusal.value.payment == pi.payment(approved)
 
 
-def test_other_pioneers_and_other_apps_are_not_blocked(
-    pi: Simulator, alice: Pioneer, approved: str
-) -> None:
+def test_other_pioneers_and_other_apps_are_not_blocked(pi: Simulator, alice: Pioneer, approved: str) -> None:
     pi.sign(approved)
 
     pi.create_payment(pi.pioneer("bob"))

@@ -32,9 +32,7 @@ def test_a_payment_of_another_app_cannot_be_seen(pi: Simulator, alice: Pioneer, 
     assert shop.code_of(shop.payment(foreign)) == (404, "payment_not_found")
 
 
-def test_a_payment_of_another_app_cannot_be_approved(
-    pi: Simulator, alice: Pioneer, shop: Shop
-) -> None:
+def test_a_payment_of_another_app_cannot_be_approved(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     foreign = pi.create_payment(alice, app="other")
 
     assert shop.approve(foreign) == (
@@ -53,9 +51,7 @@ def test_another_app_knows_a_pioneer_by_another_uid(pi: Simulator, alice: Pionee
     assert pi.payment(foreign)["user_uid"] != alice.uid
 
 
-def test_a_second_approval_is_refused_with_the_payment(
-    pi: Simulator, shop: Shop, approved: str
-) -> None:
+def test_a_second_approval_is_refused_with_the_payment(pi: Simulator, shop: Shop, approved: str) -> None:
     status, body = shop.approve(approved)
 
     assert (status, body["error"]) == (400, "already_approved")
@@ -121,17 +117,13 @@ def test_the_transaction_of_another_payment_fails_the_verification(
     )
 
 
-def test_another_txid_than_the_recorded_one_is_a_mismatch(
-    pi: Simulator, shop: Shop, approved: str
-) -> None:
+def test_another_txid_than_the_recorded_one_is_a_mismatch(pi: Simulator, shop: Shop, approved: str) -> None:
     pi.sign(approved)
 
     assert shop.code_of(shop.complete(approved, NOWHERE)) == (400, "txid_mismatch")
 
 
-def test_an_unverified_transaction_does_not_complete(
-    pi: Simulator, shop: Shop, approved: str
-) -> None:
+def test_an_unverified_transaction_does_not_complete(pi: Simulator, shop: Shop, approved: str) -> None:
     txid = pi.sign(approved, verified=False)
     assert shop.payment(approved)[1]["transaction"]["verified"] is False
 
@@ -146,9 +138,7 @@ def test_a_cancelled_payment_does_not_complete(pi: Simulator, shop: Shop, approv
     assert shop.code_of(shop.complete(approved, NOWHERE)) == (400, "cancelled_payment")
 
 
-def test_a_payment_with_a_transaction_cannot_be_cancelled(
-    pi: Simulator, shop: Shop, approved: str
-) -> None:
+def test_a_payment_with_a_transaction_cannot_be_cancelled(pi: Simulator, shop: Shop, approved: str) -> None:
     pi.sign(approved)
 
     assert shop.cancel(approved) == (

@@ -67,9 +67,7 @@ def test_the_sdk_opens_a_payment(alice: Pioneer, sdk: Shop) -> None:
         ({"amount": 1, "memo": "Tea"}, "invalid_metadata"),
     ],
 )
-def test_the_sdk_cannot_open_a_payment_on_bad_terms(
-    sdk: Shop, terms: dict[str, object], code: str
-) -> None:
+def test_the_sdk_cannot_open_a_payment_on_bad_terms(sdk: Shop, terms: dict[str, object], code: str) -> None:
     assert sdk.code_of(sdk.post("/payments/user_to_app", terms)) == (400, code)
 
 

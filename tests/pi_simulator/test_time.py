@@ -40,9 +40,7 @@ def test_an_approval_after_the_window_is_too_late(pi: Simulator, shop: Shop, ope
     assert shop.code_of(shop.approve(opened)) == (400, "cancelled_payment")
 
 
-def test_an_expired_payment_does_not_block_the_buyer(
-    pi: Simulator, alice: Pioneer, opened: str
-) -> None:
+def test_an_expired_payment_does_not_block_the_buyer(pi: Simulator, alice: Pioneer, opened: str) -> None:
     pi.clock.move(seconds=60)
 
     assert pi.incomplete_payment_of(alice) is None

@@ -26,9 +26,7 @@ from .conftest import Shop
         ("100", "always", "1e2"),
     ],
 )
-def test_an_amount_is_written_digit_for_digit(
-    amount: str, exponents: wire.Exponents, text: str
-) -> None:
+def test_an_amount_is_written_digit_for_digit(amount: str, exponents: wire.Exponents, text: str) -> None:
     assert wire.number(Decimal(amount), exponents) == text
     assert Decimal(text) == Decimal(amount)
 
@@ -49,9 +47,7 @@ def test_an_amount_survives_the_journey(pi: Simulator, alice: Pioneer, shop: Sho
     assert '"amount":0.1234567,' in response.text
 
 
-def test_pi_may_write_exponents_and_keys_nobody_knows(
-    pi: Simulator, shop: Shop, opened: str
-) -> None:
+def test_pi_may_write_exponents_and_keys_nobody_knows(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.quirks.exponent_amounts = "always"
     pi.quirks.extra_keys = {"novelty": [1, None]}
 
@@ -61,9 +57,7 @@ def test_pi_may_write_exponents_and_keys_nobody_knows(
     assert response.text.endswith(',"novelty":[1,null]}')
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "NaN", '{"a": Infinity}', "[" * 100_000, "[" * 66 + "]" * 66]
-)
+@pytest.mark.parametrize("text", ["", "{", "NaN", '{"a": Infinity}', "[" * 100_000, "[" * 66 + "]" * 66])
 def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(wire.NotJson):
         wire.loads(text)

@@ -79,9 +79,7 @@ def test_the_buyer_cancels(pi: Simulator, phone: Phone) -> None:
     assert pi.payment(identifier)["status"]["user_cancelled"] is True
 
 
-def test_the_dialog_expires_after_a_minute(
-    pi: Simulator, phone: Phone, tiny_shop: TinyShop
-) -> None:
+def test_the_dialog_expires_after_a_minute(pi: Simulator, phone: Phone, tiny_shop: TinyShop) -> None:
     tiny_shop.deaf_to = {"approve"}
     phone.sign_in()
     phone.buy()
@@ -93,9 +91,7 @@ def test_the_dialog_expires_after_a_minute(
     phone.expect_log(f"onCancel {only_payment(pi)}")
 
 
-def test_the_dialog_tells_that_the_app_cancelled(
-    pi: Simulator, phone: Phone, tiny_shop: TinyShop
-) -> None:
+def test_the_dialog_tells_that_the_app_cancelled(pi: Simulator, phone: Phone, tiny_shop: TinyShop) -> None:
     tiny_shop.deaf_to = {"approve"}
     phone.sign_in()
     phone.buy()
@@ -117,9 +113,7 @@ def test_the_wallet_says_when_there_is_not_enough(pi: Simulator, phone: Phone) -
     phone.expect_status("The wallet needs 1.51 Pi and holds less.")
 
 
-def test_a_closed_app_hears_of_the_payment_when_it_is_opened_again(
-    pi: Simulator, phone: Phone
-) -> None:
+def test_a_closed_app_hears_of_the_payment_when_it_is_opened_again(pi: Simulator, phone: Phone) -> None:
     pi.faults.add("close_after_paying", times=1)
     phone.sign_in()
     phone.buy()
@@ -183,9 +177,7 @@ def test_paying_needs_a_sign_in_of_this_page_load(phone: Phone) -> None:
     phone.expect_log('buy failed: Cannot create a payment without "payments" scope')
 
 
-def test_a_plain_browser_tab_waits_two_minutes_for_nothing(
-    browser: Browser, tiny_shop: TinyShop
-) -> None:
+def test_a_plain_browser_tab_waits_two_minutes_for_nothing(browser: Browser, tiny_shop: TinyShop) -> None:
     page = browser.new_page()
     page.clock.install()
     page.goto(tiny_shop.url)
@@ -202,8 +194,7 @@ def test_a_plain_browser_tab_waits_two_minutes_for_nothing(
 def test_another_site_in_the_frame_is_not_answered(phone: Phone, tiny_shop: TinyShop) -> None:
     registered = tiny_shop.url.replace("127.0.0.1", "localhost")
     phone.take_up(f"&shop={registered}")
-    with phone.page.expect_event("framenavigated"):
-        phone.app.locator("body").evaluate("(_, url) => { location = url }", tiny_shop.url)
+    phone.page.frames[1].goto(tiny_shop.url)
 
     phone.app.locator("#sign-in").click()
     phone.page.wait_for_timeout(500)

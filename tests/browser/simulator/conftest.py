@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from pi_simulator import Pioneer, Simulator
 from pi_simulator.server import running
 
 from .tiny_shop import TinyShop, open_shop
-
-QUIET = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @dataclass(frozen=True)
@@ -60,14 +49,15 @@ class Phone:
         expect(self.page.locator("#wallet-status")).to_have_text(text)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The Chromium named by CHROMIUM, else the installed one, else Playwright's own."""
-    with sync_playwright() as playwright:
-        path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        chromium = playwright.chromium.launch(executable_path=path, args=QUIET)
-        yield chromium
-        chromium.close()
+@pytest.fixture
+def pi() -> Simulator:
+    """A Pi that serves the tiny shop and nobody else."""
+    return Simulator()
+
+
+@pytest.fixture
+def alice(pi: Simulator) -> Pioneer:
+    return pi.pioneer("alice")
 
 
 @pytest.fixture

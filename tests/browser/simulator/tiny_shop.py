@@ -93,9 +93,7 @@ class TinyShop:
         start_response("200 OK", [("Content-Type", kind)])
         return [(SCRIPT if script else self.page).encode()]
 
-    def _ask_pi(
-        self, step: str, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _ask_pi(self, step: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         fields = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         status = 503 if step in self.deaf_to else self._post(step, fields)
         start_response(f"{status} Said", [("Content-Type", "application/json")])
