@@ -8,18 +8,24 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_GET
+from django.urls import Resolver404, resolve
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from catalog.models import Product
+from catalog.shelf import published
 
 
-@require_GET
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Alive: this process answers."""
     return JsonResponse({"status": "ok"})
 
 
-@require_GET
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Ready: the database answers and has all migrations; 503 otherwise."""
     try:
@@ -32,7 +38,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
-@require_GET
+@require_safe
 def validation_key(request: HttpRequest) -> HttpResponse:
     """The bare key with which Pi's developer portal proves whose domain this is."""
     if not settings.PI_VALIDATION_KEY:
@@ -40,24 +46,50 @@ def validation_key(request: HttpRequest) -> HttpResponse:
     return HttpResponse(settings.PI_VALIDATION_KEY, content_type="text/plain")
 
 
-@require_GET
-def pinet_meta(request: HttpRequest) -> HttpResponse:
-    """PiNetMetadataDTO of the page at `pathname`: what PiNet shows when somebody shares a link to it."""
-    path = request.GET.get("pathname", "/")
-    title, description, image = "pistore", "A shop that takes Pi.", ""
-    product = _product_at(path)
-    if product is not None:
-        title, description = product.name, " ".join(product.description.split())[:200]
-        picture = product.pictures.first()
-        image = request.build_absolute_uri(picture.image.url) if picture else ""
-    graph: dict[str, Any] = {"title": title, "description": description, "type": "website"}
-    if image:
-        graph["images"] = [{"url": image}]
-    return JsonResponse({"title": title, "description": description, "openGraph": graph})
+class PinetMeta(APIView):
+    """What PiNet shows when somebody shares a link to one of our pages."""
+
+    authentication_classes = ()
+
+    @extend_schema(
+        parameters=[OpenApiParameter("pathname", description="The page, like /products/tea/.")],
+        responses={200: dict[str, Any]},
+    )
+    def get(self, request: Request) -> Response:
+        """The PiNetMetadataDTO of the product at `pathname`, of the shop itself for every other page."""
+        product = _product_at(request.query_params.get("pathname", "/"))
+        if product is None:
+            return Response(_metadata("pistore", "A shop that takes Pi."))
+        description = " ".join(product.description.split())[:200]
+        if product.picture is None:
+            return Response(_metadata(product.name, description))
+        image = {
+            "url": request.build_absolute_uri(product.picture.image.url),
+            "alt": product.picture.alt,
+            "width": product.picture.width,
+            "height": product.picture.height,
+        }
+        return Response(_metadata(product.name, description, image))
+
+
+def _metadata(title: str, description: str, image: dict[str, Any] | None = None) -> dict[str, Any]:
+    """PiNet takes everything as optional, but `type` and `card` must say what the rest of theirs is."""
+    shown: dict[str, Any] = {"title": title}
+    if description:
+        shown["description"] = description
+    pictured = {**shown, "images": [image]} if image else shown
+    return {
+        **shown,
+        "openGraph": {"type": "website", **pictured},
+        "twitter": {"card": "summary_large_image" if image else "summary", **pictured},
+    }
 
 
 def _product_at(path: str) -> Product | None:
-    prefix, _, slug = path.strip("/").partition("/")
-    if prefix != "products" or "\x00" in slug:
+    try:
+        page = resolve(path)
+    except Resolver404:
         return None
-    return Product.objects.filter(published=True, slug=slug).first()
+    if page.url_name != "product":
+        return None
+    return published().filter(slug=page.kwargs["slug"]).first()

@@ -20,7 +20,7 @@ urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
     path("validation-key.txt", probes.validation_key, name="validation-key"),
-    path("pinet/meta", probes.pinet_meta, name="pinet-meta"),
+    path("pinet/meta", probes.PinetMeta.as_view(), name="pinet-meta"),
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
 

@@ -367,6 +367,7 @@ METHODS = {
     "/api/orders/AAAA-AAAA-AA/reopen/": {"POST"},
     "/user/me": {"GET"},
     "/user/signout": {"GET", "POST"},
+    "/pinet/meta": {"GET"},
 }
 
 
