@@ -53,7 +53,9 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     for kind, (code, name, text) in ANSWERS.items():
         if isinstance(error, kind):
             if code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
-                logger.warning("%s: %s", type(error).__name__, error)
+                # What a database refuses is either a race or a mistake of ours: only the traceback tells.
+                ours = isinstance(error, DatabaseError)
+                logger.warning("%s: %s", type(error).__name__, error, exc_info=error if ours else None)
             return _response(code, name or str(getattr(error, "code", "refused")), text or str(error))
     return None
 
@@ -87,7 +89,7 @@ def _response(status_code: int, code: str, text: str, **more: Any) -> Response:
 def _first_text(detail: Any) -> str:
     while isinstance(detail, dict | list) and detail:
         if isinstance(detail, list):
-            detail = detail[0]
+            detail = next(filter(None, detail), "")
         else:
             name, inner = next(iter(detail.items()))
             text = _first_text(inner)
