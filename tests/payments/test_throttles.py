@@ -1,0 +1,175 @@
+"""How often one caller may ask, and who counts as one caller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import Client
+from rest_framework.throttling import SimpleRateThrottle
+
+from pi_simulator import Simulator
+from tests.payments.page import Page, acts
+
+pytestmark = pytest.mark.django_db
+
+HERE, ELSEWHERE = {"REMOTE_ADDR": "192.0.2.1"}, {"REMOTE_ADDR": "192.0.2.2"}
+
+
+@pytest.fixture(autouse=True)
+def three_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scope in ("pioneer", "stranger"):
+        monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "3/min")
+
+
+def post(path: str, body: dict[str, Any], token: str = "", **environ: Any) -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return Client(headers=headers).post(path, body, content_type="application/json", **environ).status_code
+
+
+def cancel(identifier: str, **more: Any) -> int:
+    return post("/payments/cancel", {"paymentId": identifier}, **more)
+
+
+@pytest.fixture
+def approved(alice: Page) -> str:
+    """A payment that we know; what was counted on the way is forgotten."""
+    _, identifier = alice.approved({"book": 1})
+    SimpleRateThrottle.cache.clear()
+    return identifier
+
+
+# Strangers ---------------------------------------------------------------------------------------------
+
+
+def test_made_up_identifiers_are_counted_per_client(pi: Simulator) -> None:
+    answers = [cancel(f"made-up-{n}", **HERE) for n in range(5)]
+
+    assert answers == [404, 404, 404, 429, 429]
+    assert acts(pi) == ["GET"] * 3
+    assert cancel("made-up-9", **ELSEWHERE) == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["approve", "complete", "cancel", "cancelled_payment", "incomplete", "error"]
+)
+def test_all_callbacks_of_a_client_are_counted_together(pi: Simulator, path: str) -> None:
+    for n in range(3):
+        cancel(f"made-up-{n}")
+
+    assert post(f"/payments/{path}", {"paymentId": "made-up", "txid": "a"}) == 429
+    assert len(acts(pi)) == 3
+
+
+def test_a_payment_that_we_know_is_not_counted_with_what_is_made_up(approved: str) -> None:
+    for n in range(4):
+        cancel(f"made-up-{n}")
+
+    assert cancel(approved) == 200
+
+
+@pytest.mark.parametrize("body", [{"paymentId": "{}"}, {"payment": {"identifier": "{}"}}])
+def test_a_payment_is_known_in_either_kind_of_body(approved: str, body: dict[str, Any]) -> None:
+    for n in range(4):
+        cancel(f"made-up-{n}")
+    named = {"paymentId": approved} if "paymentId" in body else {"payment": {"identifier": approved}}
+
+    assert post("/payments/incomplete", named) == 200
+
+
+def test_even_a_payment_that_we_know_is_not_asked_about_without_end(approved: str) -> None:
+    assert [cancel(approved) for _ in range(5)] == [200, 200, 200, 429, 429]
+
+
+def test_nobody_uses_up_what_a_payer_may_ask(alice: Page, approved: str) -> None:
+    """Identifiers stand on the chain: whoever reads one there must not be able to lock its payer out."""
+    flood = [cancel(approved, **ELSEWHERE) for _ in range(5)]
+
+    assert flood[-1] == 429
+    assert cancel(approved, **HERE) == 200
+    assert cancel(approved, token=alice.token, **ELSEWHERE) == 200
+
+
+# Pioneers ----------------------------------------------------------------------------------------------
+
+
+def test_a_pioneer_is_counted_wherever_they_are(alice: Page, approved: str) -> None:
+    answers = [cancel(approved, token=alice.token, REMOTE_ADDR=f"192.0.2.{n}") for n in range(4)]
+
+    assert answers == [200, 200, 200, 429]
+
+
+def test_buyers_behind_one_address_do_not_count_for_each_other(alice: Page, bob: Page, approved: str) -> None:
+    for _ in range(4):
+        cancel(approved, token=alice.token, **HERE)
+
+    assert cancel(approved, token=bob.token, **HERE) == 200
+
+
+def test_orders_are_counted_per_pioneer(alice: Page, bob: Page) -> None:
+    body = {"lines": [{"sku": "book", "quantity": 1}]}
+    answers = [post("/api/orders/", body, token=alice.token) for _ in range(4)]
+
+    assert answers == [201, 201, 201, 429]
+    assert post("/api/orders/", body, token=bob.token) == 201
+
+
+def test_orders_and_callbacks_are_counted_apart(alice: Page, approved: str) -> None:
+    for _ in range(4):
+        post("/api/orders/", {}, token=alice.token)
+
+    assert cancel(approved, token=alice.token) == 200
+
+
+# Proxies -----------------------------------------------------------------------------------------------
+
+
+def four_from(*forwarded: str) -> int:
+    """Return what the last of four strangers' calls is answered, each with the next X-Forwarded-For."""
+    return [
+        cancel(f"made-up-{n}", headers={"X-Forwarded-For": forwarded[n % len(forwarded)]}) for n in range(4)
+    ][-1]
+
+
+def proxies(settings: Any, count: int) -> None:
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": count}
+
+
+@pytest.mark.parametrize(
+    ("count", "forwarded", "last"),
+    [
+        (0, ["192.0.2.1", "192.0.2.2", "192.0.2.3"], 429),
+        (1, ["192.0.2.1"], 429),
+        (1, ["192.0.2.1", "192.0.2.2", "192.0.2.3"], 404),
+        (1, ["10.0.0.1, 192.0.2.1", "10.0.0.2, 192.0.2.1", "10.0.0.3,192.0.2.1"], 429),
+        (2, ["192.0.2.1, 10.0.0.1"], 429),
+        (2, ["192.0.2.1, 10.0.0.1", "192.0.2.2, 10.0.0.1", "192.0.2.3, 10.0.0.1"], 404),
+        (2, ["1.1.1.1, 192.0.2.1, 10.0.0.1", "2.2.2.2, 192.0.2.1, 10.0.0.1"], 429),
+    ],
+)
+def test_a_forwarded_address_is_believed_as_far_as_our_own_proxies_go(
+    pi: Simulator, settings: Any, count: int, forwarded: list[str], last: int
+) -> None:
+    proxies(settings, count)
+
+    assert four_from(*forwarded) == last
+
+
+# The cache ---------------------------------------------------------------------------------------------
+
+
+class BrokenCache(LocMemCache):
+    def get(self, *args: Any, **kwargs: Any) -> None:
+        raise ConnectionError("the cache is gone")
+
+
+def test_a_cache_that_fails_keeps_nobody_from_paying(
+    alice: Page, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenCache"}}
+
+    order = alice.buy({"voucher": 1})
+
+    assert order.status == "fulfilled"
+    assert "the cache fails, so nobody is throttled" in caplog.text
