@@ -1,0 +1,210 @@
+"""What the documents name exists, and what exists is named: variables, commands, options, files, routes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.core.management import get_commands, load_command_class
+from django.urls import Resolver404, resolve
+
+from payments.statuses import ReviewReason
+from pi_simulator.faults import KINDS
+from tests.payments.page import Page
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md"]
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+GOING_LIVE = text_of("docs/going-live.md")
+ALL_TEXT = "\n".join(text_of(name) for name in DOCUMENTS)
+
+# Variables of the environment --------------------------------------------------------------------------
+
+
+def read_by_the_settings() -> set[str]:
+    """The names that settings.py and environment.py ask the environment for, in `env.…("NAME")` or
+    `environment.…(env, "NAME")`."""
+    names = set()
+    for module in ("settings", "environment"):
+        for node in ast.walk(ast.parse(text_of(f"pistore/{module}.py"))):
+            if isinstance(node, ast.Call) and re.match(r"env(ironment)?\.", ast.unparse(node.func)):
+                texts = [str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)]
+                names |= {text for text in texts if re.fullmatch(r"[A-Z][A-Z0-9_]+", text)}
+    return names
+
+
+def test_the_example_environment_has_every_variable_and_no_other() -> None:
+    in_example = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", text_of(".env.example"), flags=re.MULTILINE)
+
+    assert sorted(in_example) == sorted(read_by_the_settings())
+
+
+def test_going_live_explains_every_variable_and_no_other() -> None:
+    explained = re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \|", GOING_LIVE, flags=re.MULTILINE)
+
+    assert sorted(explained) == sorted(read_by_the_settings())
+
+
+def test_the_tests_set_every_variable_so_that_no_file_of_a_developer_leaks_in() -> None:
+    assert sorted(settings.ENVIRONMENT) == sorted(read_by_the_settings())
+
+
+def test_no_document_names_a_variable_that_is_not_read() -> None:
+    named = set(re.findall(r"\b((?:PI|ALLOWED|ORDER)_[A-Z_]+|[A-Z]+_(?:URL|COUNT|KEY))\b", ALL_TEXT))
+
+    assert named - read_by_the_settings() == set()
+
+
+# Commands ----------------------------------------------------------------------------------------------
+
+OWN_COMMANDS = sorted(name for name, app in get_commands().items() if app in ("catalog", "payments"))
+
+
+def commands_in(text: str) -> set[str]:
+    """Words after `manage.py`, and words in backticks on a line that speaks of manage.py or of commands."""
+    named = set(re.findall(r"manage\.py ([a-z_]+)", text))
+    for line in text.splitlines():
+        if "manage.py" in line or line.startswith("| `"):
+            named |= set(re.findall(r"`([a-z]+(?:_[a-z]+)+)(?: --[a-z-]+)*`", line))
+    return named
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_command_that_is_named_exists(name: str) -> None:
+    assert sorted(commands_in(text_of(name)) - {"help", *get_commands()}) == []
+
+
+@pytest.mark.parametrize("command", OWN_COMMANDS)
+def test_every_command_of_ours_is_explained_to_who_runs_a_shop(command: str) -> None:
+    assert re.search(rf"(`|manage\.py ){command}\b", GOING_LIVE)
+
+
+def options_in(text: str) -> Iterator[tuple[str, str]]:
+    for command, options in re.findall(r"\b([a-z_]+)((?: --[a-z][a-z-]*)+)", text):
+        if command in get_commands():
+            yield from ((command, option) for option in options.split())
+
+
+@pytest.mark.parametrize(("command", "option"), sorted(set(options_in(ALL_TEXT))))
+def test_every_option_that_is_named_exists(command: str, option: str) -> None:
+    parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+
+    assert option in parser._option_string_actions
+
+
+# Files, headings, routes ---------------------------------------------------------------------------------
+
+
+def links_in(text: str) -> list[str]:
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return [target for target in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in target]
+
+
+def anchors_in(text: str) -> set[str]:
+    """The anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(name: str, text: str) -> list[str]:
+    broken = []
+    for target in links_in(text):
+        path, _, anchor = target.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        known = file.exists() and (not anchor or anchor in anchors_in(text if not path else file.read_text()))
+        broken += [] if known else [target]
+    return broken
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_somewhere(name: str) -> None:
+    assert broken_links(name, text_of(name)) == []
+
+
+def files_in(text: str) -> set[str]:
+    """Paths in backticks that begin with one of our folders."""
+    ours = r"(?:payments|catalog|pistore|pi_simulator|templates|tests|docs)/[\w./-]*"
+    return set(re.findall(rf"`({ours})`", text))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_file_that_is_named_exists(name: str) -> None:
+    assert [path for path in files_in(text_of(name)) if not (ROOT / path).exists()] == []
+
+
+def routes_in(text: str) -> set[str]:
+    """`GET /path`, `POST /path` anywhere, and bare `/path` in backticks."""
+    named = set(re.findall(r"`(?:(?:GET|POST) )?(/[\w./{}-]*)`", text))
+    return named | set(re.findall(r"(?<=127\.0\.0\.1:8000)(/[\w./-]+)", text))
+
+
+def unknown_routes(text: str) -> list[str]:
+    unknown = []
+    for route in sorted(routes_in(text)):
+        try:
+            resolve(re.sub(r"\{\w+\}", "x", route))
+        except Resolver404:
+            unknown.append(route)
+    return unknown
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_route_that_is_named_exists(name: str) -> None:
+    assert unknown_routes(text_of(name)) == []
+
+
+# Words that stand in two places --------------------------------------------------------------------------
+
+
+def test_going_live_tells_what_to_do_for_every_reason_of_a_review() -> None:
+    assert [reason for reason in ReviewReason.labels if f"| {reason} |" not in GOING_LIVE] == []
+
+
+@pytest.mark.django_db
+def test_the_permissions_that_staff_are_given_exist() -> None:
+    named = set(re.findall(r"\*\*(Can [^*]+)\*\*", GOING_LIVE))
+
+    assert len(named) > 1
+    assert named - set(Permission.objects.values_list("name", flat=True)) == set()
+
+
+def test_contributing_names_every_fault_of_the_simulator() -> None:
+    assert [kind for kind in KINDS if f"`{kind}`" not in text_of("CONTRIBUTING.md")] == []
+
+
+@pytest.mark.django_db
+def test_the_example_of_a_test_works(alice: Page) -> None:
+    [source] = re.findall(r"```python\n(.*?)```", text_of("CONTRIBUTING.md"), flags=re.DOTALL)
+    names: dict[str, object] = {"Page": Page}
+    exec(source, names)  # noqa: S102  (it stands in our own document)
+    [example] = [value for name, value in names.items() if name.startswith("test_")]
+
+    example(alice)  # type: ignore[operator]
+
+
+# That these checks find something ------------------------------------------------------------------------
+
+
+def test_what_does_not_exist_is_found() -> None:
+    text = (
+        "# Here\n[a](b.md) [c](#there) [d](#here) `payments/none.py` `GET /nowhere/` `/healthz` manage.py fly"
+    )
+
+    assert broken_links("README.md", text) == ["b.md", "#there"]
+    assert files_in(text) == {"payments/none.py"}
+    assert unknown_routes(text) == ["/nowhere/"]
+    assert commands_in(text) == {"fly"}
+    assert set(options_in("check_ledger --pi and check --deploy and ls --all")) == {
+        ("check_ledger", "--pi"),
+        ("check", "--deploy"),
+    }
