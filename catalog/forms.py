@@ -1,0 +1,175 @@
+"""How staff change variants: everything but the stock as it is, the stock only by a difference.
+
+The forms run inside the admin's transaction. They lock the row before they judge its stock, so that what
+they find is still true when they write, and never write `on_hand` and `reserved` themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+
+from catalog import shelf, stock
+from catalog.models import Delivery, DeliveryCode, Product, Variant
+
+if TYPE_CHECKING:
+    VariantModelForm = forms.ModelForm[Variant]
+    VariantInlineFormSet = forms.BaseInlineFormSet[Variant, Product, forms.ModelForm[Variant]]
+else:
+    VariantModelForm = forms.ModelForm
+    VariantInlineFormSet = forms.BaseInlineFormSet
+
+LARGEST_CHANGE = 1_000_000
+
+
+class PriceInput(forms.NumberInput):
+    """Shows 0.05, where the database has 0.0500000 and Python 1E-7."""
+
+    def format_value(self, value: Any) -> str | None:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else super().format_value(value)
+
+
+class VariantForm(VariantModelForm):
+    change_stock_by = forms.IntegerField(
+        required=False,
+        min_value=-LARGEST_CHANGE,
+        max_value=LARGEST_CHANGE,
+        help_text="What came in (5) or went out (-5); whatever was sold meanwhile stays sold.",
+    )
+    # Only on the page of a variant that is delivered as codes.
+    new_codes = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 8, "cols": 60}),
+        label="Add codes",
+        help_text="One on each line. Every code is sold once, the oldest first.",
+    )
+
+    class Meta:
+        # A file that is for sale has no address that the usual widget could link to.
+        widgets = {"price": PriceInput, "file": forms.FileInput}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.added_codes: list[str] = []
+        if self.instance.pk is None or self.instance.delivery != Delivery.CODE:
+            del self.fields["new_codes"]
+        if self.instance.pk is None:
+            self.fields["change_stock_by"].label = "First stock"
+            self.fields["change_stock_by"].help_text = "How many units there are. Codes are added afterwards."
+        else:
+            self._describe_existing()
+
+    def _describe_existing(self) -> None:
+        variant, fields = self.instance, self.fields
+        if "delivery" in fields:
+            fields["delivery"].disabled = True
+            fields["delivery"].help_text = "Fixed, because orders rely on it. For another kind add a variant."
+        if "file" in fields and variant.delivery != Delivery.DOWNLOAD:
+            fields["file"].disabled = True
+        elif "file" in fields and variant.file:
+            fields["file"].help_text = f"Buyers receive {PurePath(str(variant.file)).name}."
+        if variant.delivery == Delivery.CODE:
+            fields["change_stock_by"].disabled = True
+            fields["change_stock_by"].help_text = "Counted by its codes: add or withdraw those."
+
+    def clean_new_codes(self) -> list[str]:
+        codes = [line.strip() for line in self.cleaned_data["new_codes"].splitlines() if line.strip()]
+        longest = MaxLengthValidator(DeliveryCode._meta.get_field("text").max_length)
+        for code in codes:
+            longest(code)
+        return codes
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        by = self.cleaned_data.get("change_stock_by") or 0
+        if self.instance.pk is None:
+            self._clean_first_stock(by)
+        else:
+            self._clean_stock(by)
+        return self.cleaned_data
+
+    def _clean_first_stock(self, by: int) -> None:
+        if by < 0:
+            self.add_error("change_stock_by", "A new variant has no stock to take from.")
+        if by and self.cleaned_data.get("delivery") == Delivery.CODE:
+            self.add_error(
+                "change_stock_by", "Codes are counted one by one: save, then add them on its page."
+            )
+
+    def _clean_stock(self, by: int) -> None:
+        if not {"tracked", "change_stock_by"}.intersection(self.changed_data):
+            return
+        variant = self.instance
+        locked = Variant.objects.select_for_update(no_key=True)
+        variant.refresh_from_db(fields=["tracked", "on_hand", "reserved"], from_queryset=locked)
+        after = variant.on_hand + by
+        if by < 0 and after < (variant.reserved if variant.tracked else 0):
+            self.add_error("change_stock_by", _too_few(variant))
+        elif self.cleaned_data.get("tracked") and after < variant.reserved:
+            self.add_error(
+                "tracked",
+                f"More units are promised to buyers ({variant.reserved}) than there are on hand ({after}).",
+            )
+
+    def save(self, commit: bool = True) -> Variant:  # noqa: FBT001, FBT002  (as Django has it)
+        super().save(commit=False)
+        if commit:
+            self.write()
+        return self.instance
+
+    def write(self) -> None:
+        """This will save what was changed, never the stock as the form once read it, then the difference.
+
+        The difference comes first, so that units which just came in count when tracking is switched on.
+        """
+        variant, new = self.instance, self.instance._state.adding
+        if new:
+            variant.save()
+        if by := self.cleaned_data.get("change_stock_by"):
+            stock.change_on_hand(variant, by=by)
+        if codes := self.cleaned_data.get("new_codes"):
+            self.added_codes = stock.add_codes(variant, codes)
+        own = {field.name for field in Variant._meta.concrete_fields}
+        if not new and (changed := own.intersection(self.changed_data)):
+            variant.save(update_fields=changed)
+
+    @property
+    def stock_story(self) -> str:
+        """What `write` did to the stock, for the history: “stock +5”, “codes +20”."""
+        by = self.cleaned_data.get("change_stock_by")
+        return f"stock {by:+d}" if by else f"codes +{len(self.added_codes)}" if self.added_codes else ""
+
+    @property
+    def skipped_codes(self) -> list[str]:
+        """The pasted codes that were not added: some variant has them already, or they were pasted twice."""
+        pasted = Counter(self.cleaned_data.get("new_codes") or [])
+        return list((pasted - Counter(self.added_codes)).elements())
+
+
+def _too_few(variant: Variant) -> str:
+    if variant.tracked and variant.reserved:
+        spare = variant.on_hand - variant.reserved
+        return (
+            f"{variant.reserved} of the {variant.on_hand} units on hand are promised to buyers: "
+            f"at most {spare} can go."
+        )
+    return f"Only {variant.on_hand} units are on hand."
+
+
+class VariantFormSet(VariantInlineFormSet):
+    """The variants on the page of their product."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors) or not self.instance.published:
+            return
+        kept = [form for form in self.forms if form not in self.deleted_forms]
+        variants = [form.instance for form in kept if form.instance.pk or form.has_changed()]
+        if why := shelf.unready(variants):
+            raise ValidationError(f"This product cannot be published. {why}")

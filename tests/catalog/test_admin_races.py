@@ -1,0 +1,84 @@
+"""Staff save forms while buyers buy: real threads, one form each."""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import partial
+
+import pytest
+from django.test import Client
+
+from catalog import stock
+from catalog.forms import VariantForm
+from tests.catalog.goods import counted, variant
+from tests.catalog.office import form_on, page_of
+from tests.catalog.test_stock_races import kinds, race
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def staff(admin_user):
+    """Six browsers in which staff are signed in."""
+    clients = [Client() for _ in range(6)]
+    for client in clients:
+        client.force_login(admin_user)
+    return clients
+
+
+def save(client: Client, path: str, form: dict[str, object]) -> str:
+    """Return "saved", or why not. (Read from the text: Django mixes the contexts of pages made at once.)"""
+    page = client.post(path, form)
+    return (
+        "saved"
+        if page.status_code == 302
+        else "".join(re.findall(r"at most 0 can go|Only 0 units", page.text))
+    )
+
+
+def test_staff_and_buyers_at_once_lose_no_unit(staff):
+    tea = variant(on_hand=10)
+    form = form_on(staff[0].get(page_of(tea)))
+    saves = [
+        partial(save, client, page_of(tea), form | {"price": f"{nth}.5", "change_stock_by": 2})
+        for nth, client in enumerate(staff, start=1)
+    ]
+
+    results = race(*saves, *[lambda: stock.take({tea.pk: 1})] * 6, atomic=False)
+
+    assert results == ["saved"] * 6 + [None] * 6
+    assert counted(tea) == (0, 16)
+
+
+def test_staff_cannot_remove_what_is_promised_at_that_instant(staff):
+    tea = variant(on_hand=6)
+    form = form_on(staff[0].get(page_of(tea))) | {"change_stock_by": -1}
+    saves = [partial(save, client, page_of(tea), form) for client in staff]
+
+    results = race(*saves, *[lambda: stock.hold({tea.pk: 1})] * 6, atomic=False)
+
+    held, removed = results.count(None), results.count("saved")
+    assert held + removed == 6
+    assert counted(tea) == (held, 6 - removed)
+    assert kinds(results).get("OutOfStock", 0) == 6 - held
+    assert set(results[:6]) <= {"saved", "at most 0 can go", "Only 0 units"}
+
+
+def test_what_a_form_found_true_is_still_true_when_it_is_written(staff, monkeypatch):
+    tea = variant(on_hand=1)
+    form = form_on(staff[0].get(page_of(tea))) | {"change_stock_by": -1}
+    outcome: list[object] = []
+    buyer = threading.Thread(target=lambda: outcome.extend(race(lambda: stock.hold({tea.pk: 1}))))
+    write = VariantForm.write
+
+    def write_while_somebody_buys(form):
+        buyer.start()
+        buyer.join(timeout=0.5)
+        write(form)
+
+    monkeypatch.setattr(VariantForm, "write", write_while_somebody_buys)
+    result = save(staff[0], page_of(tea), form)
+    buyer.join()
+
+    assert (result, kinds(outcome), counted(tea)) == ("saved", {"OutOfStock": 1}, (0, 0))
