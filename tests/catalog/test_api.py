@@ -148,7 +148,10 @@ def test_the_list_is_narrowed_by_category_and_words(client: Client, query, expec
 def test_nonsense_is_refused(client: Client, query, status):
     variant()
 
-    assert client.get(f"/api/products/{query}").status_code == status
+    answer = client.get(f"/api/products/{query}")
+
+    assert answer.status_code == status
+    assert (set(answer.json()) >= {"error", "message"}) == (status >= 400)
 
 
 def test_pages_neither_repeat_nor_lose_products_of_one_name(client: Client):
