@@ -30,11 +30,11 @@ run: $(VENV)/requirements .env
 test: test-sqlite test-postgres test-browser
 
 test-sqlite test-postgres: $(VENV)/requirements-dev
-	TEST_DATABASE=$(@:test-%=%) $(IN_VENV) -m pytest --ignore=tests/browser $(ARGS)
+	TEST_DATABASE=$(@:test-%=%) $(IN_VENV) -m pytest --numprocesses auto --ignore=tests/browser $(ARGS)
 
 test-browser: $(VENV)/requirements-dev
 	@$(IN_VENV) -m tests.browser.ensure_chromium
-	TEST_DATABASE=sqlite $(IN_VENV) -m pytest tests/browser $(ARGS)
+	TEST_DATABASE=sqlite $(IN_VENV) -m pytest --numprocesses auto tests/browser $(ARGS)
 
 lint: $(VENV)/requirements-dev
 	$(VENV)/bin/ruff check .

@@ -44,6 +44,15 @@ def at_once(*steps: Callable[[], object]) -> list[object]:
         return list(threads.map(run, steps))
 
 
+def approve(page: Page, identifier: str) -> tuple[int, dict[str, str]]:
+    """What the SDK makes of a callback: on a busy machine the answer may be 503, and it is repeated."""
+    for _ in range(6):
+        status, answer = page.approve(identifier, expect=None)
+        if status != 503:
+            break
+    return status, answer
+
+
 @pytest.fixture
 def crowd(pi: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[Page]:
     rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
@@ -58,9 +67,7 @@ def test_forty_buyers_want_the_last_item_and_one_gets_it(crowd: list[Page]) -> N
         )
         tapped = [page.create_payment(page.order({last.sku: 1})) for page in crowd]
 
-        answers = at_once(
-            *(partial(page.approve, tap, expect=None) for page, tap in zip(crowd, tapped, strict=True))
-        )
+        answers = at_once(*(partial(approve, page, tap) for page, tap in zip(crowd, tapped, strict=True)))
 
         told = Counter((status, answer.get("error", answer.get("status"))) for status, answer in answers)
         assert told == {(200, "approved"): 1, (409, "out_of_stock"): BUYERS - 1}
@@ -146,9 +153,7 @@ def test_opposite_baskets_do_not_lock_each_other_out(crowd: list[Page]) -> None:
     baskets = [{one.sku: 1, two.sku: 1}, {two.sku: 1, one.sku: 1}] * (BUYERS // 2)
     tapped = [page.create_payment(page.order(basket)) for page, basket in zip(crowd, baskets, strict=True)]
 
-    answers = at_once(
-        *(partial(page.approve, tap, expect=None) for page, tap in zip(crowd, tapped, strict=True))
-    )
+    answers = at_once(*(partial(approve, page, tap) for page, tap in zip(crowd, tapped, strict=True)))
 
     assert {status for status, _ in answers} == {200}
     assert counted(one) == counted(two) == (BUYERS, 100)
