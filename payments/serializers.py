@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from payments.models import IDENTIFIER, Order, OrderLine, Pioneer
@@ -41,6 +43,7 @@ class StrictNumber(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+@extend_schema_field(OpenApiTypes.NUMBER)
 class PiNumber(serializers.Field):  # type: ignore[type-arg]
     """An amount as the JSON number that `Pi.createPayment` wants: 15 digits survive in a float."""
 
@@ -166,6 +169,7 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
     def get_network(self, order: Order) -> str:
         return str(settings.PI_NETWORK)
 
+    @extend_schema_field(PaymentToCreate(allow_null=True))
     def get_payment(self, order: Order) -> dict[str, Any] | None:
         if order.status not in (OrderStatus.PENDING, OrderStatus.RESERVED):
             return None
@@ -225,6 +229,16 @@ class PaymentAnswer(serializers.Serializer[Any]):
 
     status = serializers.ChoiceField(choices=PaymentStatus.choices)
     order = serializers.CharField(allow_null=True)
+
+
+class ReportAnswer(PaymentAnswer):
+    """Both are null where the report named no payment."""
+
+    status = serializers.ChoiceField(choices=PaymentStatus.choices, allow_null=True)
+
+
+class MessageAnswer(serializers.Serializer[Any]):
+    message = serializers.CharField()
 
 
 class ErrorAnswer(serializers.Serializer[Any]):

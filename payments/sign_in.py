@@ -96,16 +96,6 @@ class PioneerAuthentication(BaseAuthentication):
             return None
 
 
-class WelcomesStrangers(PioneerAuthentication):
-    """For callbacks: a token that is over must not keep anybody from finishing a payment."""
-
-    def authenticate(self, request: Request) -> tuple[Pioneer, str] | None:
-        try:
-            return super().authenticate(request)
-        except AuthenticationFailed:
-            return None
-
-
 class _Scheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = PioneerAuthentication
     match_subclasses = True

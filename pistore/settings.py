@@ -189,7 +189,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["payments.sign_in.PioneerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_RENDERER_CLASSES": ["payments.json_bodies.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["payments.json_bodies.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["payments.json_bodies.JSONParser", "payments.json_bodies.AnyTypeParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "payments.json_bodies.Negotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_RATES": {
@@ -208,8 +208,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "A shop that takes Pi and never loses a payment.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PARSER_WHITELIST": ["payments.json_bodies.JSONParser"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "payments.statuses.OrderStatus",
+        "PaymentStatus": "payments.statuses.PaymentStatus",
+    },
 }
 
 LOGGING: dict[str, Any] = {
