@@ -96,10 +96,8 @@ def _named_variant(name: str) -> Variant:
 
 
 def _quantity(shown: PaymentRecord) -> int:
-    quantity = shown.metadata.get("quantity", 1)
-    # A number from Pi's JSON is a Decimal here.
-    if not isinstance(quantity, int | Decimal) or quantity != quantity // 1:
-        raise Refused("amount_mismatch")
-    if not 1 <= quantity <= MOST_UNITS:
+    quantity = shown.metadata.get("quantity", Decimal(1))
+    # A number from Pi's JSON is a Decimal here. Its bounds come first: nobody can compute int(1e999999999).
+    if not isinstance(quantity, Decimal) or not 1 <= quantity <= MOST_UNITS or quantity != int(quantity):
         raise Refused("amount_mismatch")
     return int(quantity)
