@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
@@ -213,6 +213,10 @@ class OrdersView(GenericAPIView[Order]):
     def own(self, reference: str) -> Order:
         return get_object_or_404(self.get_queryset(), reference=reference)
 
+    def tell(self, order: Order, status: int = 200) -> Response:
+        prefetch_related_objects([order], "lines__variant")
+        return Response(OrderAnswer(order).data, status=status)
+
 
 class Orders(OrdersView):
     @extend_schema(responses={200: OrderAnswer(many=True), 401: ErrorAnswer})
@@ -237,7 +241,7 @@ class Orders(OrdersView):
             shipping=Shipping(**shipping) if shipping else None,
             idempotency_key=self._key(request),
         )
-        return Response(OrderAnswer(order).data, status=201)
+        return self.tell(order, status=201)
 
     @staticmethod
     def _key(request: Request) -> str | None:
@@ -249,7 +253,7 @@ class OneOrder(OrdersView):
     @extend_schema(responses={200: OrderAnswer, **FAILURES})
     def get(self, request: Request, reference: str) -> Response:
         """One of the pioneer's own orders."""
-        return Response(OrderAnswer(self.own(reference)).data)
+        return self.tell(self.own(reference))
 
 
 class CancelOrder(OrdersView):
@@ -257,7 +261,7 @@ class CancelOrder(OrdersView):
     def post(self, request: Request, reference: str) -> Response:
         """Give the order up. A payment under way is cancelled at Pi first; a paid one answers 409."""
         by = By(f"pioneer {signed_in(request)}", "cancel_order")
-        return Response(OrderAnswer(protocol.cancel_order(self.own(reference), by=by)).data)
+        return self.tell(protocol.cancel_order(self.own(reference), by=by))
 
 
 class ReopenOrder(OrdersView):
@@ -265,4 +269,4 @@ class ReopenOrder(OrdersView):
     def post(self, request: Request, reference: str) -> Response:
         """Try an expired order again, at the same price; 409 when the shop no longer offers that."""
         by = By(f"pioneer {signed_in(request)}", "reopen")
-        return Response(OrderAnswer(protocol.reopen(self.own(reference), by=by)).data)
+        return self.tell(protocol.reopen(self.own(reference), by=by))
