@@ -1,0 +1,166 @@
+"""What is true about an order or a payment, and what staff should do: in one sentence, for the desk.
+
+Reads only what it is given; lists prefetch `lines__variant`, `payments` and `refunds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils import timezone
+
+from payments.models import Order, PiPayment, Refund
+from payments.money import in_pi, paid, refunded
+from payments.statuses import (
+    REFUND_UNDER_WAY,
+    OrderStatus,
+    PaymentStatus,
+    RefundStatus,
+    ReviewReason,
+)
+
+WITH_GOODS = (OrderStatus.PAID, OrderStatus.FULFILLED)
+ON_ITS_WAY = tuple(status for status in REFUND_UNDER_WAY if status != RefundStatus.DONE)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The money of one order, in Pi. Of the refunds that were asked for, rejected ones count nothing."""
+
+    total: Decimal
+    used: Decimal  # the price of what the buyer got, or will
+    paid: Decimal
+    asked: Decimal
+    requested: Decimal
+    on_its_way: Decimal
+    refunded: Decimal
+
+    @property
+    def surplus(self) -> Decimal:
+        """What nobody has asked to send back, although the order does not use it."""
+        return max(self.paid - self.used - self.asked - self.refunded, Decimal(0))
+
+    @property
+    def due(self) -> Decimal:
+        """What should still go back to the buyer, asked for or not."""
+        return self.asked + self.surplus
+
+
+def sums(order: Order) -> Sums:
+    """Return the sums of an order, from its payments and refunds."""
+    refunds = list(order.refunds.all())
+    return Sums(
+        total=order.total,
+        used=order.total if order.status in WITH_GOODS else Decimal(0),
+        paid=paid(order.payments.all()),
+        asked=refunded(refunds, (RefundStatus.REQUESTED, *ON_ITS_WAY, RefundStatus.FAILED)),
+        requested=refunded(refunds, (RefundStatus.REQUESTED,)),
+        on_its_way=refunded(refunds, ON_ITS_WAY),
+        refunded=refunded(refunds, (RefundStatus.DONE,)),
+    )
+
+
+def of_order(order: Order) -> str:
+    """Return what is true about the order and what to do, in one or two sentences."""
+    money = sums(order)
+    tell = _ORDERS.get(order.status)
+    sentences = [tell(order, money) if tell else _CLOSED_ORDERS[order.status]]
+    if order.status != OrderStatus.REFUNDED:
+        sentences += _refund_sentences(list(order.refunds.all()))
+    if order.status in WITH_GOODS and money.surplus > 0:
+        sentences.append(f"{in_pi(money.surplus)} too much was paid: flag it for refund.")
+    return " ".join(sentences)
+
+
+def of_payment(payment: PiPayment) -> str:
+    """Return what is true about the payment and what to do, in one or two sentences."""
+    sentence = _PAYMENTS[payment.status]
+    if payment.status == PaymentStatus.CREATED and payment.refusal:
+        sentence = f"Refused ({payment.refusal}); it is about to be cancelled at Pi."
+    elif payment.status == PaymentStatus.CANCELLED and payment.refusal:
+        sentence = f"Refused ({payment.refusal}) and cancelled: nothing was charged."
+    if payment.status == PaymentStatus.COMPLETED and payment.order is None:
+        sentence = "Completed, but it belongs to no order: the money must go back."
+    return " ".join([sentence, *_refund_sentences(list(payment.refunds.all()))])
+
+
+def _pending(order: Order, money: Sums) -> str:
+    if order.expires_at <= timezone.now():
+        return "Not paid in time. The clean-up will expire it."
+    return f"Not paid yet. It stays open until {_clock(order)}."
+
+
+def _reserved(order: Order, money: Sums) -> str:
+    holder = next((p for p in order.payments.all() if p.pk == order.held_by_id), None)
+    if holder is not None and holder.status == PaymentStatus.SUBMITTED:
+        return (
+            "The buyer has signed, but Pi has not completed the payment yet. Nothing to do; or ask Pi again."
+        )
+    if order.reserved_until is not None and order.reserved_until <= timezone.now():
+        return "The goods are held, but the time is over. They go back once Pi has cancelled the payment."
+    return f"The buyer is paying. The goods are held until {_clock(order)}."
+
+
+def _paid(order: Order, money: Sums) -> str:
+    if money.paid - money.on_its_way - money.refunded < order.total and money.on_its_way:
+        return "Paid, but the money is on its way back: do not ship."
+    waiting = sum(1 for line in order.lines.all() if line.delivered_at is None)
+    return f"Paid. {_count(waiting, 'parcel')} {'waits' if waiting == 1 else 'wait'} to be shipped."
+
+
+def _in_review(order: Order, money: Sums) -> str:
+    reason = ReviewReason(order.review_reason).label if order.review_reason else "no reason was given"
+    if not money.paid:
+        advice = "Ask Pi again, and look for it on the chain, before you hand anything over."
+    elif money.surplus:
+        advice = "Hand the goods over, or flag the money for refund."
+    else:
+        advice = "Hand the goods over, or let the money go back."
+    return f"Needs review: {reason}. {advice}"
+
+
+_ORDERS: dict[str, Callable[[Order, Sums], str]] = {
+    OrderStatus.PENDING: _pending,
+    OrderStatus.RESERVED: _reserved,
+    OrderStatus.PAID: _paid,
+    OrderStatus.NEEDS_REVIEW: _in_review,
+}
+
+_CLOSED_ORDERS: dict[str, str] = {
+    OrderStatus.FULFILLED: "Paid, and everything is delivered.",
+    OrderStatus.EXPIRED: "Expired: nobody paid in time.",
+    OrderStatus.CANCELLED: "Cancelled; nothing was paid.",
+    OrderStatus.REFUNDED: "Everything that was paid went back.",
+}
+
+_PAYMENTS: dict[str, str] = {
+    PaymentStatus.CREATED: "Seen at Pi; nothing is held for it, and nobody can sign it yet.",
+    PaymentStatus.APPROVING: "Goods are held for it; whether Pi heard our approval is not known yet.",
+    PaymentStatus.APPROVED: "Approved: the buyer may sign at any moment.",
+    PaymentStatus.SUBMITTED: "Signed by the buyer, but Pi has not completed it yet.",
+    PaymentStatus.COMPLETED: "Completed: the money is ours.",
+    PaymentStatus.CANCELLED: "Cancelled: nothing was charged.",
+    PaymentStatus.FAILED: "Pi shows a transaction, but does not verify it: ask again, and look on the chain.",
+}
+
+
+def _refund_sentences(refunds: list[Refund]) -> list[str]:
+    told = (
+        ((RefundStatus.REQUESTED,), "A refund of {} is requested."),
+        (ON_ITS_WAY, "A refund of {} is on its way."),
+        ((RefundStatus.FAILED,), "A refund of {} has failed."),
+        ((RefundStatus.DONE,), "{} went back."),
+    )
+    amounts = ((refunded(refunds, statuses), sentence) for statuses, sentence in told)
+    return [sentence.format(in_pi(amount)) for amount, sentence in amounts if amount]
+
+
+def _clock(order: Order) -> str:
+    until = order.reserved_until or order.expires_at
+    return f"{timezone.localtime(until):%H:%M %Z}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
