@@ -80,6 +80,13 @@ def stale_orders() -> QuerySet[Order]:
     )
 
 
+def plan(order: Order) -> str:
+    """Return what `expire_stale` would do with the order, in words."""
+    if order.status == OrderStatus.RESERVED:
+        return f"would cancel payment {order.held_by} at Pi, then put the goods back and expire"
+    return "would expire; nothing is held for it"
+
+
 def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterator[tuple[Order, str]]:
     """This will close the given orders one by one and yield each with what became of it."""
     for order in orders:

@@ -8,11 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.management.stopping import stop_on_signals
-from payments.models import Order
 from payments.moves import By
 from payments.pi_client import PiError
 from payments.statuses import OrderStatus
-from payments.sweep import expire_stale, stale_orders
+from payments.sweep import expire_stale, plan, stale_orders
 
 BY = By("cleanup_stale_orders", "cleanup_stale_orders")
 
@@ -55,10 +54,3 @@ class Command(BaseCommand):
                 self.stdout.write(f"{closed} orders expired, {left} are otherwise, {trouble} in trouble.")
         if trouble:
             raise CommandError(f"{trouble} orders are in trouble: staff can see why.")
-
-
-def plan(order: Order) -> str:
-    """Return what the clean-up would do with a stale order, in words."""
-    if order.status == OrderStatus.RESERVED:
-        return f"would cancel payment {order.held_by} at Pi, then put the goods back and expire"
-    return "would expire; nothing is held for it"

@@ -1,0 +1,256 @@
+"""What staff can do from the admin: one table of deeds, and one way in which each of them is done and told.
+
+A deed is another door to a function of `protocol`, `staff` or `refunds`. It decides nothing; it turns what
+became of it, good or bad, into a sentence for the person who pressed the button.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db import DatabaseError
+
+from payments import protocol, refunds, situation, staff
+from payments.models import Order, PiPayment, Refund
+from payments.money import in_pi
+from payments.moves import By, IllegalMove, Overtaken
+from payments.ordering import Refused
+from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
+from payments.statuses import OPEN, OrderStatus, PaymentStatus, RefundStatus
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that staff can do with one kind of row.
+
+    `act` does it and returns what is true afterwards; `fits` says whether a button for it makes sense, while
+    whether it may be done is decided by `act` alone. With a `note_label`, a note is asked for first.
+    """
+
+    name: str
+    label: str
+    permission: str
+    act: Callable[[Any, By, str], str]
+    fits: Callable[[Any], bool]
+    explanation: str
+    note_label: str = ""
+    note_needed: bool = False
+    on_lists: bool = True
+    is_harmless: bool = False  # needs no second thought, so a click on the page does it at once
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a deed, for people. `level` is one of Django's message levels."""
+
+    level: int
+    text: str
+
+    @property
+    def is_done(self) -> bool:
+        return self.level == messages.SUCCESS
+
+
+def attempt(deed: Deed, row: Any, *, by: By, note: str = "") -> Outcome:
+    """This will do the deed and tell what became of it. Expected failures are told, never raised."""
+    try:
+        return Outcome(messages.SUCCESS, deed.act(row, by, note))
+    except (staff.Declined, Refused) as problem:
+        return Outcome(messages.WARNING, str(problem))
+    except refunds.RefundImpossible:
+        return Outcome(messages.WARNING, "Nothing is left to refund.")
+    except (Overtaken, IllegalMove):
+        return Outcome(messages.WARNING, "It changed at the same moment. Look at it again.")
+    except protocol.UnknownPayment:
+        return Outcome(messages.WARNING, "Pi does not know this payment.")
+    except PiMisconfigured as problem:
+        text = "Pi does not accept our key, or our app may not do this: run “manage.py pi_doctor”."
+        return Outcome(messages.ERROR, f"{text} ({problem})")
+    except PiRefused as problem:
+        return Outcome(messages.ERROR, f"Pi refused. ({problem})")
+    except PiUnclear as problem:
+        text = "Pi gave no clear answer. Nothing is lost; try again in a minute."
+        return Outcome(messages.ERROR, f"{text} ({problem})")
+    except DatabaseError:
+        logger.exception("%s of %s", deed.name, row)
+        return Outcome(messages.ERROR, "The database was busy. Nothing is lost; try again.")
+
+
+# What they do ------------------------------------------------------------------------------------------
+
+
+def _asking() -> PiClient:
+    return PiClient(seconds=protocol.CALLBACK_SECONDS)
+
+
+def _ask_about_order(order: Order, by: By, note: str) -> str:
+    pi, payments = _asking(), order.payments.order_by("id")
+    if not payments:
+        raise staff.Declined("Nobody has begun to pay it.")
+    for payment in payments:
+        protocol.settle(payment, pi=pi, by=by)
+    return _true_of_order(order)
+
+
+def _ask_about_payment(payment: PiPayment, by: By, note: str) -> str:
+    return _true_of_payment(protocol.settle(payment, pi=_asking(), by=by))
+
+
+def _ship(order: Order, by: By, note: str) -> str:
+    return _true_of_order(staff.ship(order, by=by, note=note))
+
+
+def _honour(order: Order, by: By, note: str) -> str:
+    return _true_of_order(staff.honour(order, by=by, note=note))
+
+
+def _cancel(order: Order, by: By, note: str) -> str:
+    try:
+        order = protocol.cancel_order(order, by=by)
+    except Refused as refusal:
+        raise staff.Declined(f"It can no longer be cancelled. {_true_of_order(order)}") from refusal
+    return _true_of_order(order)
+
+
+def _flag_order(order: Order, by: By, note: str) -> str:
+    left = [payment for payment in order.payments.order_by("id") if refunds.refundable(payment) > 0]
+    if not left:
+        raise refunds.RefundImpossible(f"nothing of what was paid for order {order} is left to refund")
+    for payment in left:
+        refunds.flag_for_refund(payment, reason=note, by=by)
+    return _true_of_order(order)
+
+
+def _flag_payment(payment: PiPayment, by: By, note: str) -> str:
+    refund = refunds.flag_for_refund(payment, reason=note, by=by)
+    return f"A refund of {in_pi(refund.amount)} is requested. A second person must approve it."
+
+
+def _close(payment: PiPayment, by: By, note: str) -> str:
+    return _true_of_payment(staff.close_missing(payment, pi=_asking(), by=by, note=note))
+
+
+def _reject(refund: Refund, by: By, note: str) -> str:
+    staff.reject_refund(refund, by=by, note=note)
+    return "Rejected: the money stays here."
+
+
+def _true_of_order(order: Order) -> str:
+    return situation.of_order(Order.objects.get(pk=order.pk))
+
+
+def _true_of_payment(payment: PiPayment) -> str:
+    return situation.of_payment(PiPayment.objects.get(pk=payment.pk))
+
+
+def _may_flag(payment: PiPayment) -> bool:
+    """By the refunds that the page has prefetched; `refunds.refundable` decides."""
+    counted = sum(r.amount for r in payment.refunds.all() if r.status in refunds.COUNTED)
+    return payment.status == PaymentStatus.COMPLETED and payment.amount > counted
+
+
+# The table ---------------------------------------------------------------------------------------------
+
+ASK_EXPLANATION = "Pi's own record is looked at, and whatever it shows is done: nothing is given up."
+
+SHIP = Deed(
+    name="ship",
+    label="Ship",
+    permission="payments.ship_order",
+    act=_ship,
+    fits=lambda order: order.status == OrderStatus.PAID,
+    explanation="The parcels have left the house. With that the order is fulfilled.",
+    note_label="Tracking number or other note (optional)",
+)
+HONOUR = Deed(
+    name="honour",
+    label="Hand the goods over",
+    permission="payments.honour_order",
+    act=_honour,
+    fits=lambda order: order.status == OrderStatus.NEEDS_REVIEW,
+    explanation="The goods are taken from stock and delivered, and a refund that was only requested is "
+    "rejected. Your name stands for it.",
+    note_label="Why (optional)",
+    on_lists=False,
+)
+CANCEL_ORDER = Deed(
+    name="cancel_order",
+    label="Cancel order",
+    permission="payments.cancel_order",
+    act=_cancel,
+    fits=lambda order: order.status in (OrderStatus.PENDING, OrderStatus.RESERVED),
+    explanation="A payment under way is cancelled at Pi first, then the goods can be sold again. If the "
+    "buyer has signed already, the order is delivered instead.",
+    on_lists=False,
+)
+ASK_ABOUT_ORDER = Deed(
+    name="ask_pi",
+    label="Ask Pi again",
+    permission="payments.ask_pi",
+    act=_ask_about_order,
+    fits=lambda order: bool(order.payments.all()),
+    explanation=ASK_EXPLANATION,
+    is_harmless=True,
+)
+FLAG_ORDER = Deed(
+    name="flag_refund",
+    label="Flag for refund",
+    permission="payments.flag_refund",
+    act=_flag_order,
+    fits=lambda order: any(_may_flag(payment) for payment in order.payments.all()),
+    explanation="A refund of everything that was paid is requested. Money moves only after a second person "
+    "has approved it.",
+    note_label="Reason",
+    note_needed=True,
+)
+ASK_ABOUT_PAYMENT = Deed(
+    name="ask_pi",
+    label="Ask Pi again",
+    permission="payments.ask_pi",
+    act=_ask_about_payment,
+    fits=lambda payment: True,  # noqa: ARG005  (a question is never out of place)
+    explanation=ASK_EXPLANATION,
+    is_harmless=True,
+)
+FLAG_PAYMENT = Deed(
+    name="flag_refund",
+    label="Flag for refund",
+    permission="payments.flag_refund",
+    act=_flag_payment,
+    fits=_may_flag,
+    explanation="A refund of what is left of the payment is requested. Money moves only after a second "
+    "person has approved it.",
+    note_label="Reason",
+    note_needed=True,
+)
+CLOSE_MISSING = Deed(
+    name="close_missing",
+    label="Close missing payment",
+    permission="payments.close_missing",
+    act=_close,
+    fits=lambda payment: payment.status in OPEN and bool(payment.attention),
+    explanation="Pi is asked once more. Only if it still does not know the payment, it is cancelled here and "
+    "what it holds can be sold again. Otherwise it is settled like any other.",
+    note_label="Why (optional)",
+    on_lists=False,
+)
+REJECT_REFUND = Deed(
+    name="reject_refund",
+    label="Reject refund",
+    permission="payments.reject_refund",
+    act=_reject,
+    fits=lambda refund: refund.status == RefundStatus.REQUESTED,
+    explanation="The request is withdrawn and the money stays here. The buyer is not told.",
+    note_label="Why",
+    note_needed=True,
+)
+
+ORDER_DEEDS = (ASK_ABOUT_ORDER, SHIP, HONOUR, FLAG_ORDER, CANCEL_ORDER)
+PAYMENT_DEEDS = (ASK_ABOUT_PAYMENT, FLAG_PAYMENT, CLOSE_MISSING)
+REFUND_DEEDS = (REJECT_REFUND,)

@@ -1,0 +1,300 @@
+"""What the desk's pages are made of: read-only rows with deeds, a note for colleagues, and the whole story.
+
+A deed is confirmed, done, told and logged on one road, `DeskAdmin.carry_out`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+from payments.deeds import Deed, attempt
+from payments.models import Event, EventKind, Order, PiPayment, Refund
+from payments.moves import By, record
+
+Row = TypeVar("Row", bound=Model)
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelForm = forms.ModelForm
+
+    class ModelAdmin(admin.ModelAdmin):
+        """Django's own is generic for the type checker alone."""
+
+        def __class_getitem__(cls, row):
+            return cls
+
+
+Actions = dict[str, tuple[Callable[..., str], str, str] | None]
+
+# What one click may take at most: rows, and seconds after which no further row is begun.
+MOST_ROWS = 50
+SECONDS = 12
+
+
+class NoteForm(forms.Form):
+    """The note that a deed asks for; without fields when it asks for none."""
+
+    def __init__(self, deed: Deed, answers: Any = None) -> None:
+        super().__init__(answers)
+        if deed.note_label:
+            self.fields["note"] = forms.CharField(
+                label=deed.note_label,
+                required=deed.note_needed,
+                max_length=200,
+                widget=forms.TextInput(attrs={"class": "vTextField"}),
+            )
+
+    @property
+    def note(self) -> str:
+        return str(self.cleaned_data.get("note", ""))
+
+
+class AttentionForm(ModelForm):
+    """The note for colleagues is all that can be edited, and only if it still is what the page showed."""
+
+    def clean_attention(self) -> str:
+        shown = self.data.get(self.add_initial_prefix("attention"))
+        if shown is not None and shown != self.instance.attention:
+            raise forms.ValidationError("Somebody else has changed this meanwhile. Load the page again.")
+        return str(self.cleaned_data["attention"])
+
+
+class DeskAdmin(ModelAdmin[Row]):
+    """Read-only, with deeds: buttons on the page of a row, actions on lists, both by way of `carry_out`."""
+
+    deeds: ClassVar[tuple[Deed, ...]] = ()
+    list_per_page = MOST_ROWS
+    show_full_result_count = False
+    view_on_site = False
+    change_form_template = "admin/payments/change_form.html"
+
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["payments/admin.css"]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return False
+
+    def true_of(self, row: Row) -> str:
+        """Return what is true about the row, in a sentence; nothing where there is nothing to decide."""
+        return ""
+
+    @admin.display(description="created (UTC)", ordering="created_at")
+    def created(self, row: Any) -> str:
+        return utc(row.created_at)
+
+    # Pages
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = context.get("original")
+        if row is not None:
+            panel = self.panel(row)
+            context |= panel | {
+                "title": f"{capfirst(self.opts.verbose_name)} {row}",
+                "subtitle": None,
+                "show_save_and_continue": False,
+                "deeds": self.open_deeds(request, row),
+                "situation": self.true_of(row),
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def panel(self, row: Row) -> dict[str, Any]:
+        """Return what the page shows beside the fields."""
+        return {}
+
+    def open_deeds(self, request: HttpRequest, row: Row) -> list[Deed]:
+        return [deed for deed in self.deeds if deed.fits(row) and self._may(request, deed)]
+
+    def _may(self, request: HttpRequest, deed: Deed) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm(deed.permission)
+
+    # Deeds
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_deed"
+        view = self.admin_site.admin_view(self.deed_view)
+        return [path("<path:object_id>/do/<str:deed_name>/", view, name=name), *super().get_urls()]
+
+    def deed_view(self, request: HttpRequest, object_id: str, deed_name: str) -> HttpResponse:
+        """The page between the button and the deed. Only a POST does anything."""
+        deed = next((deed for deed in self.deeds if deed.name == deed_name), None)
+        if deed is None:
+            raise Http404
+        if not self._may(request, deed):
+            raise PermissionDenied
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        form = NoteForm(deed, request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            self.carry_out(request, deed, [row], form.note)
+            return HttpResponseRedirect(self.page_of(row))
+        return self.confirm(request, deed, [row], form)
+
+    def get_actions(self, request: HttpRequest) -> Actions:
+        return {
+            deed.name: (self._action(deed), deed.name, deed.label)
+            for deed in self.deeds
+            if deed.on_lists and self._may(request, deed)
+        }
+
+    def _action(self, deed: Deed) -> Callable[..., Any]:
+        def act(self: DeskAdmin[Row], request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse | None:
+            rows = list(queryset[: MOST_ROWS + 1])
+            if len(rows) > MOST_ROWS:
+                messages.warning(request, f"At most {MOST_ROWS} at once: select fewer. Nothing was changed.")
+                return None
+            is_confirmed = deed.is_harmless or "confirmed" in request.POST
+            form = NoteForm(deed, request.POST if is_confirmed else None)
+            if not form.is_valid():
+                return self.confirm(request, deed, rows, form, is_action=True)
+            self.carry_out(request, deed, rows, form.note)
+            return None
+
+        return act
+
+    def confirm(
+        self,
+        request: HttpRequest,
+        deed: Deed,
+        rows: Sequence[Row],
+        form: NoteForm,
+        *,
+        is_action: bool = False,
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": deed.label,
+            "deed": deed,
+            "form": form,
+            "rows": [(row, self.page_of(row), self.true_of(row)) for row in rows],
+            "is_action": is_action,
+            "media": self.media,
+        }
+        return TemplateResponse(request, "admin/payments/deed.html", context)
+
+    def carry_out(self, request: HttpRequest, deed: Deed, rows: Sequence[Row], note: str) -> None:
+        """This will do the deed row by row, and tell and log what became of each."""
+        by, until = by_staff(request, deed.name), time.monotonic() + SECONDS
+        for number, row in enumerate(rows):
+            if time.monotonic() > until:
+                left = len(rows) - number
+                messages.warning(request, f"This took too long; {left} were not begun. Select them again.")
+                return
+            outcome = attempt(deed, row, by=by, note=note)
+            messages.add_message(request, outcome.level, f"{row}: {outcome.text}")
+            if outcome.is_done:
+                self.log_change(request, row, f"{deed.label}: {outcome.text}")
+            elif outcome.level == messages.ERROR and number + 1 < len(rows):
+                messages.warning(request, "The others were not tried, because they would fare the same.")
+                return
+
+    def page_of(self, row: Row) -> str:
+        return page_of(row)
+
+
+class WithAttention(DeskAdmin[Row]):
+    """Rows that carry a note for colleagues, the only thing on them that staff may edit."""
+
+    form = AttentionForm
+
+    @admin.display(description="what is true")
+    def what_is_true(self, row: Any) -> SafeString | str:
+        truth = self.true_of(row)
+        return (
+            format_html('{} <span class="attention">{}</span>', truth, row.attention)
+            if row.attention
+            else truth
+        )
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "attention":
+            kwargs["show_hidden_initial"] = True
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Nothing but the note is written, so that a page left open overnight cannot undo a sale."""
+        if "attention" in form.changed_data:
+            type(obj)._default_manager.filter(pk=obj.pk).update(attention=obj.attention)
+            note = f"attention: {obj.attention}" if obj.attention else "attention: cleared"
+            record(obj, EventKind.NOTED, by=by_staff(request, "attention"), note=note)
+
+
+class NeedsFilter(admin.SimpleListFilter):
+    """What waits for staff. The choices are the conditions of the list that it belongs to."""
+
+    title = "what it needs"
+    parameter_name = "needs"
+    conditions: ClassVar[dict[str, tuple[str, Callable[[], Q]]]] = {}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, label) for name, (label, _) in self.conditions.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in self.conditions:
+            return queryset
+        return queryset.filter(self.conditions[str(self.value())][1]())
+
+
+# What several of them show -----------------------------------------------------------------------------
+
+
+def by_staff(request: HttpRequest, cause: str) -> By:
+    return By(f"staff {request.user.get_username()}", cause)
+
+
+def timeline(order: Order | None, payments: Iterable[PiPayment]) -> QuerySet[Event]:
+    """Return everything that happened to an order, its payments and their refunds, in one list."""
+    of_payments = Q(payment__in=[payment.pk for payment in payments])
+    if order is not None:
+        of_payments = Q(payment__in=PiPayment.objects.filter(order=order))
+    refunds = Refund.objects.filter(of_payments)
+    story = of_payments | Q(refund__in=refunds)
+    if order is not None:
+        story |= Q(order=order)
+    return Event.objects.filter(story).select_related("order", "payment", "refund").order_by("id")
+
+
+def utc(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment is not None else "–"
+
+
+def page_of(row: Model) -> str:
+    return reverse(f"admin:payments_{row._meta.model_name}_change", args=[row.pk])
+
+
+def link_to(row: Model | None) -> SafeString | str:
+    return format_html('<a href="{}">{}</a>', page_of(row), row) if row is not None else "–"
+
+
+def badge(row: Order | PiPayment | Refund) -> SafeString:
+    return format_html('<span class="badge badge-{}">{}</span>', row.status, row.status.replace("_", " "))

@@ -1,0 +1,517 @@
+"""What staff do from the admin: each deed by its button and by its list, with permission and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import OperationalError
+from django.test import Client
+
+from payments import deeds, desk, refunds
+from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.models import Event, Order, PiPayment, Refund
+from payments.moves import Overtaken
+from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, story
+from tests.payments.page import Page, acts
+from tests.payments.staff_room import (
+    VIEW,
+    Row,
+    act,
+    chief,
+    deed_url,
+    list_url,
+    logged,
+    member,
+    messages_of,
+    page_url,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True)
+class Case:
+    """A story, the deed that follows, and what is true then."""
+
+    deed: str
+    permission: str
+    begin: Callable[[Page], Row]
+    status: str
+    told: str
+    note: str = ""
+
+
+def _signed(page: Page) -> Order:
+    order, identifier = page.approved({"mug": 1})
+    page.pi.sign(identifier)
+    return order
+
+
+def _paid(page: Page) -> Order:
+    return page.buy({"mug": 1})
+
+
+def _in_review(page: Page) -> Order:
+    return paid_after_cancel(page, {"voucher": 1})
+
+
+def _being_paid(page: Page) -> Order:
+    return page.approved({"mug": 1})[0]
+
+
+def _payment_of(begin: Callable[[Page], Order]) -> Callable[[Page], PiPayment]:
+    return lambda page: begin(page).payments.get()
+
+
+def _missing(page: Page) -> PiPayment:
+    payment = _being_paid(page).payments.get()
+    PiPayment.objects.update(attention="Pi does not show it any more")
+    page.pi.reset()
+    return payment
+
+
+def _requested(page: Page) -> Refund:
+    return _in_review(page).refunds.get()
+
+
+CASES = (
+    Case("ask_pi", "ask_pi", _signed, "paid", "Paid. 1 parcel waits to be shipped."),
+    Case("ship", "ship_order", _paid, "fulfilled", "Paid, and everything is delivered."),
+    Case("honour", "honour_order", _in_review, "fulfilled", "Paid, and everything is delivered."),
+    Case("cancel_order", "cancel_order", _being_paid, "cancelled", "Cancelled; nothing was paid."),
+    Case(
+        "flag_refund",
+        "flag_refund",
+        _paid,
+        "paid",
+        "Paid. 1 parcel waits to be shipped. A refund of 1.5 π is requested.",
+        note="it broke",
+    ),
+    Case("ask_pi", "ask_pi", _payment_of(_signed), "completed", "Completed: the money is ours."),
+    Case(
+        "flag_refund",
+        "flag_refund",
+        _payment_of(_paid),
+        "completed",
+        "A refund of 1.5 π is requested. A second person must approve it.",
+        note="it broke",
+    ),
+    Case("close_missing", "close_missing", _missing, "cancelled", "Cancelled: nothing was charged."),
+    Case(
+        "reject_refund",
+        "reject_refund",
+        _requested,
+        "rejected",
+        "Rejected: the money stays here.",
+        note="sent by hand",
+    ),
+)
+
+
+def name(case: Case) -> str:
+    return f"{case.deed}-{case.begin.__name__}"
+
+
+every_deed = pytest.mark.parametrize("case", CASES, ids=name)
+
+
+def test_every_deed_has_a_case() -> None:
+    names = [deed.name for deed in (*ORDER_DEEDS, *PAYMENT_DEEDS, *REFUND_DEEDS)]
+
+    assert sorted(case.deed for case in CASES) == sorted(names)
+
+
+@every_deed
+def test_a_button_does_its_deed_by_name(alice: Page, case: Case) -> None:
+    row = case.begin(alice)
+    client = member("cleo", case.permission)
+    assert case.deed in [deed.name for deed in client.get(page_url(row)).context["deeds"]]
+
+    response = client.post(deed_url(row, case.deed), {"note": case.note}, follow=True)
+
+    row.refresh_from_db()
+    assert row.status == case.status
+    assert messages_of(response) == [f"{row}: {case.told}"]
+    assert response.redirect_chain == [(page_url(row), 302)]
+
+
+@every_deed
+def test_a_deed_is_written_down_twice(alice: Page, case: Case) -> None:
+    row = case.begin(alice)
+    client = member("cleo", case.permission)
+
+    client.post(deed_url(row, case.deed), {"note": case.note})
+
+    authors = set(Event.objects.values_list("actor", "cause"))
+    label = next(d.label for d in (*ORDER_DEEDS, *PAYMENT_DEEDS, *REFUND_DEEDS) if d.name == case.deed)
+    assert ("staff cleo", case.deed) in authors
+    assert logged() == [("cleo", str(row), f"{label}: {case.told}")]
+
+
+@every_deed
+def test_without_the_permission_there_is_no_button_and_no_deed(alice: Page, case: Case) -> None:
+    row = case.begin(alice)
+    others = {other.permission for other in CASES} - {case.permission}
+    client = member("cleo", *others)
+    before, asked = everything(), acts(alice.pi)
+
+    statuses = [
+        client.get(deed_url(row, case.deed)).status_code,
+        client.post(deed_url(row, case.deed), {"note": case.note}).status_code,
+    ]
+    act(client, type(row), case.deed, row, note=case.note, confirmed="yes")
+
+    assert statuses == [403, 403]
+    assert case.deed not in [deed.name for deed in client.get(page_url(row)).context["deeds"]]
+    assert (everything(), acts(alice.pi), logged()) == (before, asked, [])
+
+
+@every_deed
+def test_whoever_may_not_look_may_not_do_either(alice: Page, case: Case) -> None:
+    row = case.begin(alice)
+    client = member("cleo", case.permission)
+    User.objects.get().user_permissions.filter(codename__in=VIEW).delete()
+    before = everything()
+
+    assert client.post(deed_url(row, case.deed), {"note": case.note}).status_code == 403
+    assert everything() == before
+
+
+@every_deed
+def test_strangers_are_asked_to_sign_in(alice: Page, case: Case) -> None:
+    row = case.begin(alice)
+    before = everything()
+
+    response = Client().post(deed_url(row, case.deed), {"note": case.note})
+
+    assert response["Location"].startswith("/admin/login/")
+    assert everything() == before
+
+
+@every_deed
+def test_a_form_from_elsewhere_is_refused(alice: Page, case: Case) -> None:
+    row = case.begin(alice)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("carol"))
+    before = everything()
+
+    response = client.post(deed_url(row, case.deed), {"note": case.note})
+
+    assert response.status_code == 403
+    assert everything() == before
+
+
+@every_deed
+def test_before_a_deed_it_is_said_what_will_happen(alice: Page, case: Case) -> None:
+    row = case.begin(alice)
+    before = everything()
+
+    response = chief().get(deed_url(row, case.deed))
+
+    text, deed = text_of(response), response.context["deed"]
+    assert deed.explanation in text
+    assert str(row) in text
+    assert f"[{deed.label}]" in text
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("deed", "begin"),
+    [("flag_refund", _paid), ("flag_refund", _payment_of(_paid)), ("reject_refund", _requested)],
+)
+@pytest.mark.parametrize("note", ["", "   ", "\x00", "x" * 201])
+def test_what_needs_a_reason_is_not_done_without(
+    alice: Page, deed: str, begin: Callable[[Page], Row], note: str
+) -> None:
+    row = begin(alice)
+    before = everything()
+
+    response = chief().post(deed_url(row, deed), {"note": note})
+
+    assert response.status_code == 200
+    assert response.context["form"].errors
+    assert (everything(), logged()) == (before, [])
+
+
+def test_the_reason_of_a_refund_is_kept(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+
+    chief().post(deed_url(order, "flag_refund"), {"note": "it broke"})
+
+    refund = Refund.objects.get()
+    assert (refund.reason, refund.asked_by, refund.status) == ("it broke", "staff carol", "requested")
+
+
+def _going_back(page: Page) -> Order:
+    order = _paid(page)
+    approve(refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL))
+    return order
+
+
+def _approved_refund(page: Page) -> Refund:
+    return approve(_requested(page))
+
+
+def _flagged(page: Page) -> Order:
+    order = _paid(page)
+    refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL)
+    return order
+
+
+def _unpaid(page: Page) -> Order:
+    return Order.objects.get(reference=page.order({"mug": 1})["reference"])
+
+
+@pytest.mark.parametrize(
+    ("deed", "begin", "told"),
+    [
+        ("ship", _going_back, "Its money is on its way back to the buyer: the goods must stay here."),
+        ("ship", _unpaid, "Only a paid order can be shipped; this one is waiting for payment."),
+        ("honour", _paid, "Only an order in review can be honoured; this one is paid."),
+        ("cancel_order", _paid, "It can no longer be cancelled. Paid. 1 parcel waits to be shipped."),
+        ("cancel_order", _signed, "It can no longer be cancelled. Paid. 1 parcel waits to be shipped."),
+        ("flag_refund", _flagged, "Nothing is left to refund."),
+        ("flag_refund", _unpaid, "Nothing is left to refund."),
+        ("flag_refund", _payment_of(_flagged), "Nothing is left to refund."),
+        ("ask_pi", _unpaid, "Nobody has begun to pay it."),
+        ("close_missing", _payment_of(_paid), "Only an open payment can be closed; this one is completed."),
+        ("reject_refund", _approved_refund, "Only a requested refund can be rejected; this one is approved."),
+    ],
+)
+def test_what_cannot_be_done_is_explained(
+    alice: Page, deed: str, begin: Callable[[Page], Row], told: str
+) -> None:
+    row = begin(alice)
+
+    response = chief().post(deed_url(row, deed), {"note": "x"}, follow=True)
+
+    assert messages_of(response) == [f"{row}: {told}"]
+    assert logged() == []
+
+
+@pytest.mark.parametrize(
+    ("deed", "begin", "told"),
+    [
+        ("ask_pi", _signed, "Pi gave no clear answer. Nothing is lost; try again in a minute."),
+        ("ask_pi", _payment_of(_signed), "Pi gave no clear answer. Nothing is lost; try again in a minute."),
+        ("cancel_order", _being_paid, "Pi gave no clear answer. Nothing is lost; try again in a minute."),
+        ("close_missing", _missing, "Pi gave no clear answer. Nothing is lost; try again in a minute."),
+    ],
+)
+@pytest.mark.parametrize("fault", ["down", "html", "malformed", "nonsense", "lose_answer"])
+def test_an_outage_is_told_and_nothing_breaks(
+    alice: Page, deed: str, begin: Callable[[Page], Row], told: str, fault: str
+) -> None:
+    row = begin(alice)
+    alice.pi.faults.add(fault)
+    before = everything()
+
+    response = chief().post(deed_url(row, deed), follow=True)
+
+    assert [message.partition(" (")[0] for message in messages_of(response)] == [f"{row}: {told}"]
+    assert (everything(), logged()) == (before, [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            {"status": 401, "body": {"error": "Invalid/missing API key"}},
+            "Pi does not accept our key, or our app may not do this: run “manage.py pi_doctor”.",
+        ),
+        ({"status": 404, "body": {"error": "payment_not_found"}}, "Pi does not know this payment."),
+    ],
+)
+def test_what_pi_says_is_told_in_our_words(alice: Page, answer: dict[str, object], told: str) -> None:
+    order = _signed(alice)
+    alice.pi.faults.add("refuse", **answer)
+
+    response = chief().post(deed_url(order, "ask_pi"), follow=True)
+
+    assert [message.partition(" (")[0] for message in messages_of(response)] == [f"{order}: {told}"]
+
+
+def test_what_pi_refuses_is_told(alice: Page) -> None:
+    order = _being_paid(alice)
+    alice.pi.faults.add("refuse", path="cancel", status=400, body={"error": "forbidden_today"})
+
+    response = chief().post(deed_url(order, "cancel_order"), follow=True)
+
+    (message,) = messages_of(response)
+    assert message.startswith(f"{order}: Pi refused. (POST /payments/")
+    assert "forbidden_today" in message
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Overtaken("x"), "It changed at the same moment. Look at it again."),
+        (OperationalError("database is locked"), "The database was busy. Nothing is lost; try again."),
+    ],
+)
+def test_bad_luck_is_told(alice: Page, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str) -> None:
+    order = _paid(alice)
+
+    def fail(*args: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(deeds.staff, "ship", fail)
+
+    response = chief().post(deed_url(order, "ship"), follow=True)
+
+    assert messages_of(response) == [f"{order}: {told}"]
+
+
+@pytest.mark.parametrize(
+    "url", ["/admin/payments/order/1/do/nonsense/", "/admin/payments/order/999/do/ship/"]
+)
+def test_what_is_not_there_is_not_found(alice: Page, url: str) -> None:
+    alice.buy({"mug": 1})
+
+    assert chief().get(url).status_code == chief("dora").post(url).status_code == 404
+
+
+# Many at once ----------------------------------------------------------------------------------------------
+
+
+def test_each_row_of_a_list_is_told(alice: Page, bob: Page) -> None:
+    signed, waiting = _signed(alice), _being_paid(bob)
+
+    response = act(chief(), Order, "ask_pi", signed, waiting)
+
+    waiting.refresh_from_db()
+    until = f"{waiting.reserved_until:%H:%M} UTC"
+    assert sorted(messages_of(response)) == sorted(
+        [
+            f"{signed}: Paid. 1 parcel waits to be shipped.",
+            f"{waiting}: The buyer is paying. The goods are held until {until}.",
+        ]
+    )
+    assert len(logged()) == 2
+
+
+def test_asking_gives_nothing_up(alice: Page) -> None:
+    payment = _payment_of(_being_paid)(alice)
+    PiPayment.objects.update(created_at="2020-01-01T00:00Z")
+    Order.objects.update(reserved_until="2020-01-01T00:00Z")
+
+    act(chief(), PiPayment, "ask_pi", payment)
+
+    payment.refresh_from_db()
+    assert payment.status == "approved"
+
+
+def test_a_deed_on_a_list_is_confirmed_first(alice: Page, bob: Page) -> None:
+    first, second = _paid(alice), _paid(bob)
+    client = chief()
+    before = everything()
+
+    response = act(client, Order, "ship", first, second)
+
+    assert "The parcels have left the house." in text_of(response)
+    assert {row for row, _, _ in response.context["rows"]} == {first, second}
+    assert everything() == before
+
+
+def test_a_confirmed_deed_is_done_to_every_row(alice: Page, bob: Page) -> None:
+    first, second = _paid(alice), _paid(bob)
+
+    response = act(chief(), Order, "ship", first, second, confirmed="yes", note="DHL")
+
+    assert set(Order.objects.values_list("status", flat=True)) == {"fulfilled"}
+    assert first.events.get(kind="noted").note == "shipped DHL"
+    assert len(messages_of(response)) == len(logged()) == 2
+
+
+def test_one_row_that_cannot_be_done_does_not_stop_the_others(alice: Page, bob: Page) -> None:
+    going_back, paid = _going_back(alice), _paid(bob)
+
+    response = act(chief(), Order, "ship", going_back, paid, confirmed="yes")
+
+    paid.refresh_from_db()
+    assert paid.status == "fulfilled"
+    assert f"{going_back}: Its money is on its way back" in " ".join(messages_of(response))
+
+
+def test_flagging_a_list_needs_a_reason(alice: Page) -> None:
+    order = _paid(alice)
+
+    response = act(chief(), Order, "flag_refund", order, confirmed="yes", note="")
+
+    assert "This field is required." in text_of(response)
+    assert not Refund.objects.exists()
+
+
+def test_refunds_are_rejected_from_their_list(alice: Page, bob: Page) -> None:
+    first, second = _requested(alice), _requested(bob)
+
+    act(chief(), Refund, "reject_refund", first, second, confirmed="yes", note="settled by hand")
+
+    assert {story(refund)[-1] for refund in Refund.objects.all()} == {
+        ("staff carol", "reject_refund", "requested", "rejected")
+    }
+
+
+@pytest.mark.parametrize("deed", ["honour", "cancel_order"])
+def test_what_needs_a_look_at_the_order_is_not_on_the_list(alice: Page, deed: str) -> None:
+    order = _in_review(alice)
+    before = everything()
+
+    response = act(chief(), Order, deed, order, confirmed="yes")
+
+    assert messages_of(response) == ["No action selected."]
+    assert everything() == before
+
+
+def test_too_many_rows_are_refused_as_a_whole(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = [_paid(alice) for _ in range(3)]
+    monkeypatch.setattr(desk, "MOST_ROWS", 2)
+    before = everything()
+
+    response = act(chief(), Order, "ship", *orders, confirmed="yes")
+
+    assert messages_of(response) == ["At most 2 at once: select fewer. Nothing was changed."]
+    assert everything() == before
+
+
+def test_no_row_is_begun_when_the_time_is_over(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = [_paid(alice) for _ in range(3)]
+    monkeypatch.setattr(desk, "SECONDS", -1)
+    before = everything()
+
+    response = act(chief(), Order, "ship", *orders, confirmed="yes")
+
+    assert messages_of(response) == ["This took too long; 3 were not begun. Select them again."]
+    assert everything() == before
+
+
+def test_when_pi_is_down_the_others_are_not_tried(alice: Page, bob: Page) -> None:
+    first, second = _being_paid(alice), _being_paid(bob)
+    alice.pi.faults.add("down")
+
+    response = act(chief(), Order, "ask_pi", first, second)
+
+    assert len(messages_of(response)) == 2
+    assert messages_of(response)[1] == "The others were not tried, because they would fare the same."
+
+
+def test_after_a_deed_on_a_list_one_is_back_on_it(alice: Page) -> None:
+    response = act(chief(), Order, "ship", _paid(alice), confirmed="yes")
+
+    assert response.redirect_chain == [(list_url(Order), 302)]
+
+
+def test_a_row_that_is_gone_is_no_mistake(alice: Page) -> None:
+    order = _paid(alice)
+    ghost = Order(pk=order.pk + 1)
+    with pytest.raises(ObjectDoesNotExist):
+        ghost.refresh_from_db()
+
+    response = act(chief(), Order, "ship", order, ghost, confirmed="yes")
+
+    assert messages_of(response) == [f"{order}: Paid, and everything is delivered."]

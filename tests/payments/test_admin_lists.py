@@ -1,0 +1,223 @@
+"""The admin's lists: finding an order by whatever the buyer can name, and what waits for staff."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from payments import refunds
+from payments.models import Event, Order, Pioneer, PiPayment, Refund
+from tests.payments.desk import CAROL, everything, paid_after_cancel, pay_again, unverified
+from tests.payments.page import Page
+from tests.payments.staff_room import Row, chief, list_url, member, page_url, text_of
+
+pytestmark = pytest.mark.django_db
+MODELS = (Order, PiPayment, Refund, Event, Pioneer)
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    return member("victor")
+
+
+def found(client: Client, model: type[Row], query: str) -> list[Row]:
+    return list(client.get(list_url(model, query)).context["cl"].queryset)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_opens(alice: Page, viewer: Client, model: type[Row]) -> None:
+    paid_after_cancel(alice, {"mug": 1, "voucher": 1})
+
+    assert viewer.get(list_url(model)).status_code == 200
+
+
+def test_an_order_on_the_list_says_what_is_true(alice: Page, viewer: Client) -> None:
+    order = alice.buy({"mug": 1})
+    Order.objects.update(attention="The buyer called.")
+
+    text = text_of(viewer.get(list_url(Order)))
+
+    assert f"{order} paid 1.5 π Paid. 1 parcel waits to be shipped. The buyer called. alice" in text
+
+
+def test_a_payment_on_the_list_says_what_is_true(alice: Page, viewer: Client) -> None:
+    order = alice.buy({"mug": 1})
+
+    text = text_of(viewer.get(list_url(PiPayment)))
+
+    assert f"{order.payments.get()} completed 1.5 π {order} Completed: the money is ours." in text
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        lambda order: order.reference,
+        lambda order: order.reference.lower(),
+        lambda order: order.reference.replace("-", ""),
+        lambda order: f"  {order.reference.lower().replace('-', ' ')} ",
+        lambda order: order.reference[:6],
+        lambda order: order.pioneer.username,
+        lambda order: order.pioneer.uid,
+        lambda order: order.payments.get().identifier,
+        lambda order: order.payments.get().txid,
+        lambda order: order.lines.get().variant.sku,
+        lambda order: order.refunds.get().identifier,
+        lambda order: order.refunds.get().txid,
+    ],
+)
+def test_an_order_is_found_by(alice: Page, bob: Page, viewer: Client, term: Callable[[Order], str]) -> None:
+    order = alice.buy({"mug": 1})
+    refund = refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL)
+    Refund.objects.filter(pk=refund.pk).update(identifier="R" * 28, txid="e" * 64)
+    bob.buy({"book": 1})
+
+    assert found(viewer, Order, f"?q={term(order)}") == [order]
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        lambda payment: payment.identifier,
+        lambda payment: payment.txid,
+        lambda payment: payment.user_uid,
+        lambda payment: payment.order.reference,
+        lambda payment: payment.order.pioneer.username,
+        lambda payment: payment.order.lines.get().variant.sku,
+    ],
+)
+def test_a_payment_is_found_by(
+    alice: Page, bob: Page, viewer: Client, term: Callable[[PiPayment], str]
+) -> None:
+    payment = alice.buy({"mug": 1}).payments.get()
+    bob.buy({"book": 1})
+
+    assert found(viewer, PiPayment, f"?q={term(payment)}") == [payment]
+
+
+@pytest.mark.parametrize("term", ["nobody", "%00", "%ED%A0%80", "' OR 1=1 --", "x" * 5000])
+@pytest.mark.parametrize("model", MODELS)
+def test_nonsense_finds_nothing(alice: Page, viewer: Client, model: type[Row], term: str) -> None:
+    alice.buy({"mug": 1})
+
+    response = viewer.get(list_url(model, f"?q={term}"))
+
+    assert response.status_code == 200
+    assert term == "%00" or list(response.context["cl"].queryset) == []
+
+
+def test_orders_are_found_by_what_they_need(alice: Page, bob: Page, viewer: Client) -> None:
+    to_ship = alice.buy({"mug": 1})
+    twice = alice.buy({"voucher": 1})
+    pay_again(alice, twice)
+    Order.objects.update(attention="")
+    noted = alice.buy({"book": 1})
+    Order.objects.filter(pk=noted.pk).update(attention="x")
+    review = paid_after_cancel(alice, {"mug": 1})
+    stale = Order.objects.get(reference=bob.order({"mug": 1})["reference"])
+    Order.objects.filter(pk=stale.pk).update(expires_at=timezone.now())
+
+    by_need = {need: set(found(viewer, Order, f"?needs={need}")) for need in NEEDS_OF_ORDERS}
+
+    assert by_need == {
+        "something": {to_ship, twice, noted, review},
+        "review": {review},
+        "ship": {to_ship},
+        "refund": {twice, review},
+        "attention": {noted},
+        "clean_up": {stale},
+        "nonsense": {to_ship, twice, noted, review, stale},
+    }
+
+
+NEEDS_OF_ORDERS = ("something", "review", "ship", "refund", "attention", "clean_up", "nonsense")
+
+
+def test_payments_are_found_by_what_they_need(alice: Page, bob: Page, viewer: Client) -> None:
+    alice.buy({"mug": 1})
+    noted, overdue = alice.buy({"book": 1}).payments.get(), bob.approved({"mug": 1})[1]
+    PiPayment.objects.filter(pk=noted.pk).update(attention="x")
+    late = timezone.now() - timedelta(minutes=11)
+    PiPayment.objects.filter(identifier=overdue).update(next_check_at=late)
+    orphan = alice.pi.create_payment(alice.pioneer, amount="1", metadata={"order": "nonsense"})
+    alice.cancel(orphan)
+
+    by_need = {
+        need: [payment.identifier for payment in found(viewer, PiPayment, f"?needs={need}")]
+        for need in ("attention", "overdue", "order")
+    }
+
+    assert by_need == {"attention": [noted.identifier], "overdue": [overdue], "order": [orphan]}
+
+
+@pytest.mark.parametrize("query", ["?status__exact=paid", "?review_reason__exact=paid_after_cancel"])
+def test_orders_are_filtered(alice: Page, viewer: Client, query: str) -> None:
+    paid, review = alice.buy({"mug": 1}), paid_after_cancel(alice, {"mug": 1})
+    alice.order({"mug": 1})
+
+    assert found(viewer, Order, query) == [paid if "status" in query else review]
+
+
+# What a list costs must not grow with what is on it: session, user, permissions, a count, then the rows
+# and what belongs to them.
+@pytest.mark.parametrize(
+    "cost",
+    [(Order, 10), (PiPayment, 7), (Refund, 6), (Event, 6), (Pioneer, 6)],
+    ids=lambda cost: cost[0].__name__,
+)
+def test_a_list_costs_the_same_for_many_rows(
+    alice: Page, bob: Page, cost: tuple[type[Row], int], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    model, queries = cost
+    for buyer in (alice, bob):
+        paid_after_cancel(buyer, {"mug": 1, "voucher": 1})
+        pay_again(buyer, buyer.buy({"mug": 1}))
+    unverified(alice, {"mug": 1})
+    viewer = member("victor")
+
+    with django_assert_num_queries(queries):
+        viewer.get(list_url(model))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("who", [chief, lambda: member("victor", "change_order", "change_pipayment")])
+def test_nothing_is_added_or_deleted_by_hand(
+    alice: Page, who: Callable[[], Client], model: type[Row]
+) -> None:
+    paid_after_cancel(alice, {"mug": 1})
+    client, row = who(), model.objects.first()
+    before = everything()
+
+    answers = [
+        client.get(list_url(model) + "add/").status_code,
+        client.post(list_url(model) + "add/", {}).status_code,
+        client.get(page_url(row).replace("change", "delete")).status_code,
+        client.post(page_url(row).replace("change", "delete"), {"post": "yes"}).status_code,
+    ]
+    client.post(list_url(model), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+
+    assert answers == [403] * 4
+    assert everything() == before
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_strangers_are_asked_to_sign_in(alice: Page, model: type[Row]) -> None:
+    alice.buy({"mug": 1})
+
+    response = Client().get(list_url(model))
+
+    assert response["Location"] == f"/admin/login/?next={list_url(model)}"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_staff_see_only_what_they_may(alice: Page, model: type[Row]) -> None:
+    client = member("victor")
+    client.get("/admin/")
+    User.objects.get().user_permissions.clear()
+
+    assert client.get(list_url(model)).status_code == 403
