@@ -157,6 +157,8 @@ SESSION_COOKIE_HTTPONLY = True
 # Cookies exist for the admin alone; nothing else may carry or read them.
 SESSION_COOKIE_PATH = "/admin/"
 CSRF_COOKIE_PATH = "/admin/"
+# The other storage would send what staff are told in a cookie, to every path.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "payments.problems.csrf_failure"
 
