@@ -125,11 +125,53 @@ def _new_session() -> requests.Session:
 session = _new_session()
 
 
-class PiClient:
-    """Speaks to Pi within one budget of seconds for everything that it is asked."""
+class Caller:
+    """Speaks HTTP within one budget of seconds for everything that it is asked. Follows no redirect."""
 
     def __init__(self, *, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
+
+    def call(
+        self, method: str, url: str, *, what: str, auth: AuthBase, body: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """This will return status and content of the answer. PiUnclear, about `what`, if there is none."""
+        leave_database()
+        try:
+            with session.request(
+                method,
+                url,
+                json=body,
+                auth=auth,
+                timeout=self._timeouts(),
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                return response.status_code, self._read(response)
+        except requests.RequestException as error:
+            raise PiUnclear(f"{what}: {type(error).__name__}") from error
+
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise PiUnclear("the time for asking Pi is used up")
+        return left
+
+    def _timeouts(self) -> tuple[float, float]:
+        left = self._left()
+        return min(CONNECT_SECONDS, left), left
+
+    def _read(self, response: requests.Response) -> bytes:
+        content = bytearray()
+        with _cut_off(response, seconds=self._left()):
+            for chunk in response.iter_content(16_384):
+                content += chunk
+                if len(content) > LARGEST_ANSWER:
+                    raise PiUnclear("Pi's answer is too large to be one")
+        return bytes(content)
+
+
+class PiClient(Caller):
+    """Speaks to Pi's Platform API."""
 
     def get_payment(self, identifier: str) -> PaymentRecord:
         """This will return Pi's record of the payment. PiRefused `payment_not_found` if there is none, or
@@ -172,46 +214,15 @@ class PiClient:
         return record
 
     def _ask(self, method: str, path: str, auth: AuthBase, body: dict[str, str] | None = None) -> Any:
-        leave_database()
-        try:
-            with session.request(
-                method,
-                settings.PI_API_URL + path,
-                json=body,
-                auth=auth,
-                timeout=self._timeouts(),
-                stream=True,
-                allow_redirects=False,
-            ) as response:
-                content = self._read(response)
-        except requests.RequestException as error:
-            raise PiUnclear(f"{method} {path}: {type(error).__name__}") from error
-        what, status = f"{method} {path}: HTTP {response.status_code}", response.status_code
+        url = settings.PI_API_URL + path
+        status, content = self.call(method, url, what=f"{method} {path}", auth=auth, body=body)
+        what = f"{method} {path}: HTTP {status}"
         if path == "/me" and status == HTTPStatus.UNAUTHORIZED:
             raise PiRefused("invalid_token", f"{what}: Pi does not know this access token")
-        answer = _parse(content, what=what)
+        answer = parse(content, what=what)
         if status not in SUCCESS:
             raise _refusal(f"{method} {path}", status, answer, bearer=path == "/me")
         return answer
-
-    def _left(self) -> float:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise PiUnclear("the time for asking Pi is used up")
-        return left
-
-    def _timeouts(self) -> tuple[float, float]:
-        left = self._left()
-        return min(CONNECT_SECONDS, left), left
-
-    def _read(self, response: requests.Response) -> bytes:
-        content = bytearray()
-        with _cut_off(response, seconds=self._left()):
-            for chunk in response.iter_content(16_384):
-                content += chunk
-                if len(content) > LARGEST_ANSWER:
-                    raise PiUnclear("Pi's answer is too large to be one")
-        return bytes(content)
 
 
 @contextmanager
@@ -287,7 +298,8 @@ def _until(timestamp: Any) -> datetime:
     return datetime.fromtimestamp(int(timestamp), UTC)
 
 
-def _parse(content: bytes, *, what: str) -> Any:
+def parse(content: bytes, *, what: str) -> Any:
+    """Return the JSON, every number in it a Decimal. PiUnclear, about `what`, when it is none."""
     try:
         return json.loads(content, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_such_number)
     except (ValueError, RecursionError, InvalidOperation) as error:
