@@ -7,14 +7,17 @@ became of it, good or bad, into a sentence for the person who pressed the button
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db import DatabaseError
 
 from payments import protocol, refunds, situation, staff
+from payments.chain import TXID, ChainPayment, Horizon
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi
 from payments.moves import By, IllegalMove, Overtaken
@@ -127,6 +130,28 @@ def _flag_order(order: Order, by: By, note: str) -> str:
     return _true_of_order(order)
 
 
+def _look_on_chain(payment: PiPayment, by: By, note: str) -> str:
+    if not re.fullmatch(TXID, payment.txid or ""):
+        raise staff.Declined("It has no transaction that could be looked up.")
+    shown = Horizon(seconds=protocol.CALLBACK_SECONDS).payment(str(payment.txid))
+    if shown is None:
+        return "The chain does not show the transaction. It may lag: try again in a minute."
+    wrong = _wrong_on_chain(payment, shown)
+    if wrong:
+        return f"The chain shows the transaction, but {' and '.join(wrong)}."
+    return f"The chain shows it: {in_pi(shown.amount)} arrived in our wallet, for this payment."
+
+
+def _wrong_on_chain(payment: PiPayment, shown: ChainPayment) -> list[str]:
+    faults = {
+        "it failed": not shown.successful,
+        "it is for another payment": shown.memo != payment.identifier,
+        "it went to another wallet": shown.to_address != settings.PI_WALLET_ADDRESS,
+        f"it moved {in_pi(shown.amount)}": shown.amount != payment.amount,
+    }
+    return [fault for fault, is_so in faults.items() if is_so]
+
+
 def _flag_payment(payment: PiPayment, by: By, note: str) -> str:
     refund = refunds.flag_for_refund(payment, reason=note, by=by)
     return f"A refund of {in_pi(refund.amount)} is requested. A second person must approve it."
@@ -229,6 +254,16 @@ FLAG_PAYMENT = Deed(
     note_label="Reason",
     note_needed=True,
 )
+LOOK_ON_CHAIN = Deed(
+    name="look_on_chain",
+    label="Look on the chain",
+    permission="payments.ask_pi",
+    act=_look_on_chain,
+    fits=lambda payment: bool(payment.txid),
+    explanation="The transaction is looked up on Pi's blockchain, without Pi. Nothing is changed.",
+    is_harmless=True,
+    on_lists=False,
+)
 CLOSE_MISSING = Deed(
     name="close_missing",
     label="Close missing payment",
@@ -252,5 +287,5 @@ REJECT_REFUND = Deed(
 )
 
 ORDER_DEEDS = (ASK_ABOUT_ORDER, SHIP, HONOUR, FLAG_ORDER, CANCEL_ORDER)
-PAYMENT_DEEDS = (ASK_ABOUT_PAYMENT, FLAG_PAYMENT, CLOSE_MISSING)
+PAYMENT_DEEDS = (ASK_ABOUT_PAYMENT, LOOK_ON_CHAIN, FLAG_PAYMENT, CLOSE_MISSING)
 REFUND_DEEDS = (REJECT_REFUND,)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import OperationalError
 from django.test import Client
+from pytest_django import Settings
 
 from payments import deeds, desk, refunds
 from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
@@ -101,6 +102,13 @@ CASES = (
         "A refund of 1.5 π is requested. A second person must approve it.",
         note="it broke",
     ),
+    Case(
+        "look_on_chain",
+        "ask_pi",
+        _payment_of(_paid),
+        "completed",
+        "The chain shows it: 1.5 π arrived in our wallet, for this payment.",
+    ),
     Case("close_missing", "close_missing", _missing, "cancelled", "Cancelled: nothing was charged."),
     Case(
         "reject_refund",
@@ -140,8 +148,8 @@ def test_a_button_does_its_deed_by_name(alice: Page, case: Case) -> None:
     assert response.redirect_chain == [(page_url(row), 302)]
 
 
-@every_deed
-def test_a_deed_is_written_down_twice(alice: Page, case: Case) -> None:
+@pytest.mark.parametrize("case", [case for case in CASES if case.deed != "look_on_chain"], ids=name)
+def test_what_is_changed_is_written_down_twice(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     client = member("cleo", case.permission)
 
@@ -515,3 +523,64 @@ def test_a_row_that_is_gone_is_no_mistake(alice: Page) -> None:
     response = act(chief(), Order, "ship", order, ghost, confirmed="yes")
 
     assert messages_of(response) == [f"{order}: Paid, and everything is delivered."]
+
+
+# Looking on the chain --------------------------------------------------------------------------------------
+
+
+def test_looking_on_the_chain_is_logged_and_changes_nothing(alice: Page) -> None:
+    payment = alice.buy({"mug": 1}).payments.get()
+    before = everything()
+
+    chief().post(deed_url(payment, "look_on_chain"))
+
+    told = "The chain shows it: 1.5 π arrived in our wallet, for this payment."
+    assert logged() == [("carol", str(payment), f"Look on the chain: {told}")]
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"amount": "1.4"}, "The chain shows the transaction, but it moved 1.5 π."),
+        (
+            {"identifier": "a" * 28, "amount": "1.4"},
+            "The chain shows the transaction, but it is for another payment and it moved 1.5 π.",
+        ),
+        (
+            {"txid": "f" * 64},
+            "The chain does not show the transaction. It may lag: try again in a minute.",
+        ),
+        ({"txid": "not a hash"}, "It has no transaction that could be looked up."),
+    ],
+)
+def test_the_chain_is_compared_with_the_payment(alice: Page, changes: dict[str, str], told: str) -> None:
+    payment = alice.buy({"mug": 1}).payments.get()
+    PiPayment.objects.update(**changes)
+    before = everything()
+
+    response = chief().post(deed_url(payment, "look_on_chain"), follow=True)
+
+    payment.refresh_from_db()
+    assert messages_of(response) == [f"{payment}: {told}"]
+    assert everything() == before
+
+
+def test_money_that_went_to_another_wallet_is_noticed(alice: Page, settings: Settings) -> None:
+    payment = alice.buy({"mug": 1}).payments.get()
+    settings.PI_WALLET_ADDRESS = "G" + "A" * 55
+
+    response = chief().post(deed_url(payment, "look_on_chain"), follow=True)
+
+    assert messages_of(response) == [
+        f"{payment}: The chain shows the transaction, but it went to another wallet."
+    ]
+
+
+def test_a_chain_that_cannot_be_asked_is_told(alice: Page) -> None:
+    payment = alice.buy({"mug": 1}).payments.get()
+    alice.pi.faults.add("html")
+
+    response = chief().post(deed_url(payment, "look_on_chain"), follow=True)
+
+    assert "no clear answer" in messages_of(response)[0]
