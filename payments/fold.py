@@ -133,8 +133,16 @@ def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *,
     if order.status == OrderStatus.CANCELLED:
         _review(order, ReviewReason.PAID_AFTER_CANCEL, by=by)
         return "paid after the order was cancelled"
+    if order.status in (OrderStatus.PAID, OrderStatus.FULFILLED) and not _has_other_money(order, payment):
+        # Staff have honoured it while this money was in doubt: the goods are out, and this is what they cost.
+        record(order, EventKind.NOTED, by=by, note="its money came after it was honoured")
+        return ""
     attend(order, "Money arrived that it cannot use; a refund is requested.")
     return f"the order is already {order.get_status_display()}"
+
+
+def _has_other_money(order: Order, payment: PiPayment) -> bool:
+    return order.payments.filter(status=PaymentStatus.COMPLETED).exclude(pk=payment.pk).exists()
 
 
 def _deliver(order: Order, take: Take, *, by: By, note: str = "") -> str:

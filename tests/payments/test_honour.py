@@ -22,7 +22,7 @@ from tests.payments.desk import (
     story,
     unverified,
 )
-from tests.payments.page import Page
+from tests.payments.page import Page, status_of
 
 pytestmark = pytest.mark.django_db
 BY = By("staff carol", "honour")
@@ -73,6 +73,28 @@ def test_an_order_without_completed_payment_may_be_honoured_by_name(alice: Page)
 
     assert order.status == "paid"
     assert order.events.get(after="paid").note == "(without a completed payment)"
+
+
+def test_money_that_pi_believes_after_honouring_pays_for_the_goods(alice: Page) -> None:
+    order = staff.honour(unverified(alice, {"mug": 1}), by=BY)
+    identifier = order.payments.get().identifier
+    alice.pi.verify_transaction(identifier)
+
+    alice.incomplete(identifier)
+
+    assert (status_of(identifier), Refund.objects.count()) == ("completed", 0)
+    assert order.events.last().note == "its money came after it was honoured"
+
+
+def test_what_comes_on_top_of_that_goes_back(alice: Page) -> None:
+    order = staff.honour(unverified(alice, {"mug": 1}), by=BY)
+    first = order.payments.get()
+    alice.pi.verify_transaction(first.identifier)
+    alice.incomplete(first.identifier)
+
+    second = pay_again(alice, order)
+
+    assert list(Refund.objects.values_list("payment", "status")) == [(second.pk, "requested")]
 
 
 def test_honouring_keeps_the_refund_of_a_second_payment_requested(alice: Page) -> None:
