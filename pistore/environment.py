@@ -92,6 +92,6 @@ def database(env: environ.Env, *, default: str, base: Path) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
     else:
-        options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 3}
         config["CONN_HEALTH_CHECKS"] = True
     return config

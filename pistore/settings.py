@@ -20,8 +20,8 @@ env.read_env(BASE_DIR / ".env")
 
 DEBUG: bool = env.bool("DEBUG", default=False)
 SECRET_KEY = environment.secret(env, "SECRET_KEY", debug=DEBUG)
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
-ALLOWED_ORIGINS: list[str] = env.list("ALLOWED_ORIGINS", default=[])
+ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])]
+ALLOWED_ORIGINS = [origin.strip() for origin in env.list("ALLOWED_ORIGINS", default=[])]
 PROXY_COUNT = environment.number(env, "PROXY_COUNT", default=0, at_least=0)
 
 # Pi -----------------------------------------------------------------------------------------------
@@ -148,8 +148,8 @@ SECURE_SSL_REDIRECT = not DEBUG
 # Pi fetches the validation key without following redirects; probes of a load balancer come by plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^validation-key\.txt$", r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
-SECURE_HSTS_PRELOAD = not DEBUG
+# For this host alone: what else lives below its name, and for how long, is not ours to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_COUNT else None
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
@@ -197,7 +197,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_THROTTLE_RATES": {
         "pioneer": "120/min",
         "stranger": "60/min",
-        "sign-in": "30/min",
+        # Per client address, which the buyers of one mobile carrier share.
+        "sign-in": "120/min",
     },
     "EXCEPTION_HANDLER": "payments.problems.answer",
     "NUM_PROXIES": PROXY_COUNT,

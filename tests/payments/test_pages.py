@@ -106,6 +106,13 @@ def test_what_is_not_there_is_told_in_the_shops_own_words(alice: Page, path: str
     assert "https://sandbox.minepi.com" in answer["Content-Security-Policy"], "also inside Pi's frame"
 
 
+def test_a_wrong_host_is_refused_and_nothing_breaks(alice: Page) -> None:
+    answer = alice.client.get("/", headers={"host": "evil.example"})
+
+    assert answer.status_code == 400
+    assert "makes no sense" in answer.content.decode()
+
+
 def test_a_failure_is_told_in_the_shops_own_words(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("payments.pages.published", lambda: 1 / 0)
 

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import sweep
+from payments import protocol, sweep
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
 from payments.moves import By
 from pi_simulator import Simulator
@@ -57,6 +57,8 @@ def approve(page: Page, identifier: str) -> tuple[int, dict[str, str]]:
 def crowd(pi: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[Page]:
     rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
     monkeypatch.setitem(rates, "sign-in", "10000/min")
+    # Who wins is what these tests are about, not how long a busy machine takes to say so.
+    monkeypatch.setattr(protocol, "CALLBACK_SECONDS", 60)
     return [Page(pi, f"buyer{n}").sign_in() for n in range(BUYERS)]
 
 
