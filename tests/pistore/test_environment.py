@@ -21,6 +21,7 @@ REAL_SHOP = ENVIRONMENT | {
     "SECRET_KEY": "k7!fV2p-9sQx@wLr4#tYb8zDn1&hGj6mC3uEa5oRiW0yKqTvXs",
     "ALLOWED_HOSTS": "shop.example",
     "DATABASE_URL": "postgres://pistore:secret@database.example/pistore",
+    "CACHE_URL": "dbcache://pistore_cache",
     "PI_API_URL": "https://api.minepi.com/v2",
     "PI_SDK_URL": "https://sdk.minepi.com/pi-sdk.js",
     "PI_SDK_SANDBOX": "false",
