@@ -171,6 +171,11 @@ def two_codes_for_one_unit(alice: Page) -> None:
     DeliveredCode.objects.create(line=order.lines.get(), code=code)
 
 
+def a_sold_code_that_was_not_handed_out(alice: Page) -> None:
+    alice.buy({"voucher": 1})
+    DeliveredCode.objects.all()._raw_delete("default")
+
+
 # 4 -----------------------------------------------------------------------------------------------------
 
 
@@ -419,11 +424,16 @@ CASES = (
         shipped_and_only_paid,
         "3: order R: everything was delivered, but it is not fulfilled",
     ),
-    Case(ledger.nothing_delivered_twice, handed_over_twice, "3: order R: was handed over 2 times"),
+    Case(ledger.delivered_once_and_whole, handed_over_twice, "3: order R: was handed over 2 times"),
     Case(
-        ledger.nothing_delivered_twice,
+        ledger.delivered_once_and_whole,
         two_codes_for_one_unit,
         "3: order R: 2 codes were handed out for 1 × Voucher",
+    ),
+    Case(
+        ledger.delivered_once_and_whole,
+        a_sold_code_that_was_not_handed_out,
+        "3: order R: 0 codes were handed out for 1 × Voucher",
     ),
     Case(
         ledger.no_payment_forgotten,
