@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.db import transaction
 from django.utils import timezone
 
 from payments import protocol
@@ -59,7 +60,8 @@ def pay_again(buyer: Page, order: Order) -> PiPayment:
 
 def approve(refund: Refund) -> Refund:
     """A second person approves: from now on the money is on its way back."""
-    move(refund, "approved", by=DORA, approved_by=DORA.actor)
+    with transaction.atomic():
+        move(refund, "approved", by=DORA, approved_by=DORA.actor)
     return refund
 
 
