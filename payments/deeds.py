@@ -96,9 +96,20 @@ def _ask_about_order(order: Order, by: By, note: str) -> str:
     pi, payments = _asking(), order.payments.order_by("id")
     if not payments:
         raise staff.Declined("Nobody has begun to pay it.")
-    for payment in payments:
-        protocol.settle(payment, pi=pi, by=by)
+    missing = [payment for payment in payments if not _is_known(payment, pi=pi, by=by)]
+    if missing:
+        names = ", ".join(map(str, missing))
+        raise staff.Declined(f"Pi does not know payment {names}. {_true_of_order(order)}")
     return _true_of_order(order)
+
+
+def _is_known(payment: PiPayment, *, pi: PiClient, by: By) -> bool:
+    """Settle it. That Pi has forgotten what was cancelled long ago stops nobody from settling the rest."""
+    try:
+        protocol.settle(payment, pi=pi, by=by)
+    except protocol.UnknownPayment:
+        return payment.status == PaymentStatus.CANCELLED
+    return True
 
 
 def _ask_about_payment(payment: PiPayment, by: By, note: str) -> str:

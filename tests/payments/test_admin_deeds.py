@@ -332,7 +332,6 @@ def test_an_outage_is_told_and_nothing_breaks(
             {"status": 401, "body": {"error": "Invalid/missing API key"}},
             "Pi does not accept our key, or our app may not do this: run “manage.py pi_doctor”.",
         ),
-        ({"status": 404, "body": {"error": "payment_not_found"}}, "Pi does not know this payment."),
     ],
 )
 def test_what_pi_says_is_told_in_our_words(alice: Page, answer: dict[str, object], told: str) -> None:
@@ -342,6 +341,35 @@ def test_what_pi_says_is_told_in_our_words(alice: Page, answer: dict[str, object
     response = chief().post(deed_url(order, "ask_pi"), follow=True)
 
     assert [message.partition(" (")[0] for message in messages_of(response)] == [f"{order}: {told}"]
+
+
+def test_a_payment_that_pi_does_not_know_is_named(alice: Page) -> None:
+    order = _being_paid(alice)
+    alice.pi.reset()
+    identifier = order.payments.get().identifier
+    client = chief()
+
+    of_order = client.post(deed_url(order, "ask_pi"), follow=True)
+    of_payment = client.post(deed_url(order.payments.get(), "ask_pi"), follow=True)
+
+    assert messages_of(of_order)[0].startswith(
+        f"{order}: Pi does not know payment {identifier}. The buyer is"
+    )
+    assert messages_of(of_payment) == [f"{identifier}: Pi does not know this payment."]
+
+
+def test_what_pi_has_forgotten_keeps_nobody_from_the_rest(alice: Page) -> None:
+    order, cancelled = alice.approved({"mug": 1})
+    alice.pi.cancel_by_user(cancelled)
+    alice.cancel(cancelled)
+    second = alice.rival_payment(order)
+    alice.approve(second)
+    alice.pi.sign(second)
+    alice.pi.faults.add("refuse", path=cancelled, status=404, body={"error": "payment_not_found"})
+
+    response = chief().post(deed_url(order, "ask_pi"), follow=True)
+
+    assert messages_of(response) == [f"{order}: Paid. 1 parcel waits to be shipped."]
 
 
 def test_what_pi_refuses_is_told(alice: Page) -> None:
