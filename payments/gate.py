@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from catalog.models import Delivery, Product, Variant
+from catalog.models import Product, Variant
 from payments.models import Order, Pioneer
 from payments.moves import By, clean
 from payments.ordering import MOST_UNITS, Refused, write_order
@@ -66,8 +66,6 @@ def _buy_now(shown: PaymentRecord, *, by: By) -> Order:
     if not isinstance(shown.metadata.get("productId"), str):
         raise Refused(_why_not_named(shown))
     variant = _named_variant(clean(shown.metadata["productId"]))
-    if variant.delivery == Delivery.PHYSICAL:
-        raise Refused("needs_shipping")
     pioneer, _ = Pioneer.objects.get_or_create(uid=shown.user_uid)
     return write_order(pioneer, {variant.sku: _quantity(shown)}, by=by)
 
