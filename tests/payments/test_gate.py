@@ -128,6 +128,7 @@ def test_the_metadata_names_the_order(order: Order, shown: PaymentRecord) -> Non
 def test_the_order_of_another_pioneer_is_not_named_but_recognised(order: Order, shown: PaymentRecord) -> None:
     by_another = replace(shown, user_uid="u-2", metadata={"order": order.reference})
 
+    assert named_order(by_another) is None
     with pytest.raises(Refused) as refused:
         order_for(named_order(by_another), by_another, by=BY)
 

@@ -504,6 +504,15 @@ def test_a_broken_answer_is_unclear(settings: Any, content: bytes) -> None:
         client().get_payment(ID)
 
 
+@pytest.mark.parametrize("ask", [GET_PAYMENT, ME, lambda pi: pi.approve(ID)], ids=["get", "me", "approve"])
+def test_a_call_that_fails_is_not_repeated_by_itself(settings: Any, ask: Ask) -> None:
+    connections: list[socket.socket] = []
+    with server(connections.append) as settings.PI_API_URL, pytest.raises(PiUnclear):
+        ask(client())
+
+    assert len(connections) == 1
+
+
 def test_a_server_that_is_not_there_is_unclear(settings: Any) -> None:
     with server() as settings.PI_API_URL:
         pass
