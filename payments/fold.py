@@ -18,7 +18,7 @@ from payments.delivery import Take, hand_over
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, locked, move, record
 from payments.pi_client import PaymentRecord, PiUnclear
-from payments.refunds import request_refund
+from payments.refunds import COUNTED, request_refund
 from payments.statuses import LIVE, OPEN, OrderStatus, PaymentStatus, ReviewReason
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,9 @@ def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *,
 
 
 def _has_other_money(order: Order, payment: PiPayment) -> bool:
-    return order.payments.filter(status=PaymentStatus.COMPLETED).exclude(pk=payment.pk).exists()
+    """Whether another payment is enough for it, and stays."""
+    enough = order.payments.filter(status=PaymentStatus.COMPLETED, amount__gte=order.total)
+    return enough.exclude(pk=payment.pk).exclude(refunds__status__in=COUNTED).exists()
 
 
 def _deliver(order: Order, take: Take, *, by: By, note: str = "") -> str:

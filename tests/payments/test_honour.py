@@ -8,7 +8,7 @@ import pytest
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
-from payments import refunds, staff
+from payments import protocol, refunds, staff
 from payments.models import DeliveredCode, Order, Refund
 from payments.moves import By
 from tests.catalog.goods import counted
@@ -175,6 +175,27 @@ def test_only_an_order_in_review_can_be_honoured(alice: Page, basket: dict[str, 
         staff.honour(order, by=BY)
 
     assert everything() == before
+
+
+@pytest.mark.parametrize("keep_the_wrong_one", [False, True])
+def test_money_that_goes_back_does_not_pay_for_an_honoured_order(
+    alice: Page, keep_the_wrong_one: bool
+) -> None:
+    order = unverified(alice, {"mug": 1})
+    staff.honour(order, by=BY)
+    own, wrong = order.payments.get(), alice.rival_payment(order)
+    alice.pi.tamper(wrong, amount="0.5")
+    alice.pi.approve(wrong)
+    alice.pi.sign(wrong)
+    protocol.recover(wrong, caller=None)
+    if keep_the_wrong_one:
+        staff.reject_refund(Refund.objects.get(), by=CAROL, note="a gift")
+
+    alice.pi.verify_transaction(own.identifier)
+    protocol.recover(own.identifier, caller=None)
+
+    assert status_of(own.identifier) == "completed"
+    assert list(Refund.objects.values_list("payment__identifier", flat=True)) == [wrong]
 
 
 def test_honouring_decides_by_what_is_true_now(alice: Page) -> None:
