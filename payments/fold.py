@@ -23,9 +23,16 @@ from payments.statuses import LIVE, OPEN, OrderStatus, PaymentStatus, ReviewReas
 
 logger = logging.getLogger(__name__)
 
+# Who asks for a refund that nobody in particular decided.
+THE_SHOP = "the shop"
+
 # When to look again at a payment on its way, and at one that is over, but that the buyer could have signed.
 LOOK_SOON = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(minutes=10)
+
+
+class Contradiction(PiUnclear):
+    """What Pi says of this one payment cannot be true. Others are not affected; staff should look."""
 
 
 def fold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
@@ -112,7 +119,7 @@ def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
         )
         problem = _use_money(payment, order, shown, by=by)
         if problem:
-            request_refund(payment, reason=problem, by=by)
+            request_refund(payment, reason=problem, by=by, asked_by=THE_SHOP)
     return payment
 
 
@@ -188,7 +195,7 @@ def _belongs_to_another(txid: str, payment: PiPayment) -> bool:
 
 def _refuse_txid(payment: PiPayment, *, by: By) -> PiPayment:
     attend(payment, "Pi shows a transaction that belongs to another payment.")
-    raise PiUnclear(f"payment {payment} shows the transaction of another payment")
+    raise Contradiction(f"payment {payment} shows the transaction of another payment")
 
 
 def _note_mismatch(payment: PiPayment, code: str, *, by: By) -> PiPayment:

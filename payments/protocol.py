@@ -28,7 +28,7 @@ from django.utils import timezone
 
 from catalog import stock
 from payments import gate
-from payments.fold import LOOK_SOON, attend, fold, record_failed, remember_refusal
+from payments.fold import LOOK_SOON, Contradiction, attend, fold, record_failed, remember_refusal
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
 from payments.ordering import Refused, Shipping, check_still_offered, hold_time, write_order
@@ -42,6 +42,7 @@ CALLBACK_SECONDS = 9
 # A payment for which nothing is held is given this long to reach the gate, then it is cancelled at Pi.
 PATIENCE = timedelta(minutes=10)
 ERRORS_KEPT = 5
+NOT_SHOWN = "Pi does not show it any more."
 # With these codes Pi says that it looked at the transaction and does not accept it.
 UNVERIFIED = frozenset({"verification_failed", "not_verified"})
 
@@ -234,7 +235,8 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
     tried: set[str] = set()
     while step := _next_step(payment, shown, give_up=give_up):
         if step in tried:
-            raise PiUnclear(f"Pi answered {step} of {payment}, but nothing has moved")
+            attend(payment, f"Pi answered “{step}”, but its record has not moved.")
+            raise Contradiction(f"Pi answered {step} of {payment}, but nothing has moved")
         tried.add(step)
         try:
             shown = _take_step(step, payment, shown, pi)
@@ -372,8 +374,10 @@ def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -
             raise PiUnclear(str(refusal)) from refusal
         # What staff closed for that reason needs no more of their attention.
         if known is not None and known.status != PaymentStatus.CANCELLED:
-            attend(known, f"Pi does not show it any more: {refusal.code}")
+            attend(known, NOT_SHOWN)
         raise UnknownPayment(identifier) from refusal
+    if known is not None and known.attention == NOT_SHOWN:
+        attend(known, "")
     if shown.direction != "user_to_app":
         raise UnknownPayment(identifier)
     return shown

@@ -39,13 +39,17 @@ def flag_for_refund(payment: PiPayment, *, reason: str, by: By) -> Refund:
         return request_refund(payment, reason=reason, by=by)
 
 
-def request_refund(payment: PiPayment, *, reason: str, by: By) -> Refund:
+def request_refund(payment: PiPayment, *, reason: str, by: By, asked_by: str = "") -> Refund:
     """This will write the request, inside the caller's transaction, in which the payment is locked."""
     amount = refundable(payment)
     if amount <= 0:
         raise RefundImpossible(f"nothing of payment {payment} is left to refund")
     refund = Refund.objects.create(
-        payment=payment, order=payment.order, amount=amount, reason=reason[:200], asked_by=by.actor
+        payment=payment,
+        order=payment.order,
+        amount=amount,
+        reason=reason[:200],
+        asked_by=asked_by or by.actor,
     )
     begin(refund, by=by, note=reason)
     return refund

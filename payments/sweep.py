@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from payments import protocol
+from payments.fold import Contradiction
 from payments.models import Order, PiPayment
 from payments.moves import By, Overtaken
 from payments.pi_client import PiClient, PiRefused
@@ -60,7 +61,7 @@ def reconcile_due(*, proceed: Proceed, by: By) -> Iterator[tuple[PiPayment, str]
 def _settle_one(payment: PiPayment, *, by: By) -> str:
     try:
         settled = protocol.reconcile(payment, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
-    except (UnknownPayment, PiRefused, Overtaken) as problem:
+    except (UnknownPayment, PiRefused, Overtaken, Contradiction) as problem:
         # This one alone is in trouble; its `attention` says so to staff.
         logger.warning("payment %s: %s %s", payment, type(problem).__name__, problem)
         return f"trouble: {type(problem).__name__}"
@@ -94,7 +95,7 @@ def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterat
             return
         try:
             protocol.expire(order, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
-        except (UnknownPayment, PiRefused, Overtaken) as problem:
+        except (UnknownPayment, PiRefused, Overtaken, Contradiction) as problem:
             logger.warning("order %s: %s %s", order, type(problem).__name__, problem)
             yield order, f"trouble: {type(problem).__name__}"
         else:

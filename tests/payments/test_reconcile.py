@@ -323,3 +323,41 @@ def test_settle_waits_for_the_buyer(alice: Page) -> None:
     payment = protocol.settle(PiPayment.objects.get(), pi=PiClient(seconds=9), by=BY)
 
     assert payment.status == "approved"
+
+
+def test_a_payment_that_cannot_be_true_is_in_trouble_alone(alice: Page, bob: Page) -> None:
+    _, first = alice.approved({"mug": 1})
+    _, second = bob.approved({"mug": 1})
+    txid = alice.pi.sign(first)
+    alice.complete(first, txid)
+    bob.pi.tamper(second, transaction={"txid": txid, "verified": True, "_link": ""})
+    _, third = Page(alice.pi, "carol").sign_in().approved({"mug": 1})
+    alice.pi.sign(third)
+
+    outcomes = sweep_once()
+
+    assert sorted(outcomes) == ["completed", "trouble: Contradiction"]
+    doubtful = PiPayment.objects.get(identifier=second)
+    assert (doubtful.status, doubtful.txid, bool(doubtful.attention)) == ("approved", None, True)
+
+
+def test_a_payment_that_pi_shows_again_needs_no_attention_any_more(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    PiPayment.objects.update(identifier="gone")
+    sweep_once()
+    PiPayment.objects.update(identifier=identifier)
+
+    sweep_once()
+
+    assert PiPayment.objects.get().attention == ""
+
+
+def test_a_refund_that_nobody_decided_is_asked_for_by_the_shop(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    txid = alice.pi.sign(identifier, recorded=False)
+    alice.post(f"/api/orders/{order.reference}/cancel/", {})
+    alice.pi.record_transaction(identifier)
+
+    alice.complete(identifier, txid)
+
+    assert Refund.objects.get().asked_by == "the shop"
