@@ -1,7 +1,19 @@
 /** The simulator's commands, and amounts and names as the page shows them. */
 
+// Counts the beginning and the end of every command.
+let turns = 0;
+
 /** Give a command; the answer, or an Error with Pi's code as `code`. */
 export const command = async (path, fields) => {
+  turns += 1;
+  try {
+    return await send(path, fields);
+  } finally {
+    turns += 1;
+  }
+};
+
+const send = async (path, fields) => {
   const response = await fetch(`/_control${path}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -13,7 +25,12 @@ export const command = async (path, fields) => {
   throw Object.assign(error, { code: answer.error });
 };
 
-export const readState = async () => (await fetch("/_control/state")).json();
+/** What Pi knows now. A state from before a command would turn its switch back for a moment. */
+export const readState = async () => {
+  const before = turns;
+  const state = await (await fetch("/_control/state")).json();
+  return before === turns ? state : readState();
+};
 
 export const unitOf = (network) => (network === "Pi Testnet" ? "Test-π" : "π");
 

@@ -88,7 +88,9 @@ class Phone:
         return next(frame for frame in self.page.frames if frame.url.startswith(self.shop))
 
     def _listen(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.location["url"].startswith(PI):
+        is_loud = message.type in ("error", "warning") and not message.location["url"].startswith(PI)
+        # htmx tells of a look at the server that was given up because the page has moved on.
+        if is_loud and not message.text.startswith(("htmx:sendAbort", "htmx:afterRequest")):
             self.complaints.append(message.text)
 
     def _look_for_cookies(self, response: Response) -> None:

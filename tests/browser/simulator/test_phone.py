@@ -194,6 +194,7 @@ def test_a_plain_browser_tab_waits_two_minutes_for_nothing(browser: Browser, tin
 def test_another_site_in_the_frame_is_not_answered(phone: Phone, tiny_shop: TinyShop) -> None:
     registered = tiny_shop.url.replace("127.0.0.1", "localhost")
     phone.take_up(f"&shop={registered}")
+    expect(phone.app.locator("#sign-in")).to_be_visible()
     phone.page.frames[1].goto(tiny_shop.url)
 
     phone.app.locator("#sign-in").click()
