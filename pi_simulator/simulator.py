@@ -293,6 +293,12 @@ class Simulator:
         with self._world.lock:
             return self._dto(self._world.payment(identifier))
 
+    def payments(self) -> list[dict[str, Any]]:
+        """Every payment of our app as the API would send it, in both directions, the oldest first."""
+        with self._world.lock:
+            ours = [payment for payment in self._world.payments.values() if payment.app == OUR_APP]
+            return [self._dto(payment) for payment in ours]
+
     def txid_of(self, identifier: str) -> str | None:
         """The hash of the payment's transaction on the chain, whether Pi knows of it or not."""
         with self._world.lock:
