@@ -43,6 +43,7 @@ CALLBACK_SECONDS = 9
 PATIENCE = timedelta(minutes=10)
 ERRORS_KEPT = 5
 NOT_SHOWN = "Pi does not show it any more."
+STUCK = "Pi refuses what comes next"
 # With these codes Pi says that it looked at the transaction and does not accept it.
 UNVERIFIED = frozenset({"verification_failed", "not_verified"})
 
@@ -247,6 +248,8 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
             if _next_step(payment, shown, give_up=give_up) == step:
                 return _stuck(payment, shown, refusal, by=by)
         payment = fold(payment, shown, by=by)
+    if payment.attention.startswith(STUCK):
+        attend(payment, "")
     return payment
 
 
@@ -272,6 +275,7 @@ def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: 
     """Pi refused, and its record shows why only when it does not verify the transaction it has."""
     if refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified:
         return record_failed(payment, by=by, note=str(refusal))
+    attend(payment, f"{STUCK} ({refusal})"[:200])
     raise refusal
 
 

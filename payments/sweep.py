@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from payments import protocol
 from payments.fold import Contradiction
-from payments.models import Order, PiPayment
+from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, Overtaken
 from payments.pi_client import PiClient, PiRefused
 from payments.protocol import UnknownPayment
@@ -30,7 +30,8 @@ SECONDS_PER_PAYMENT = 20
 AGAIN = timedelta(minutes=1)
 AGAIN_WHEN_OLD = timedelta(minutes=10)
 OLD = timedelta(hours=1)
-# A transaction may be recorded after Pi has cancelled, so what the buyer could have signed is watched on.
+# A transaction may be recorded after Pi has cancelled, so what the buyer could have signed is watched on,
+# counted from its end: after a long outage it ends late.
 LATE_WATCH = timedelta(hours=24)
 
 Proceed = Callable[[], bool]
@@ -113,9 +114,16 @@ def overdue_before(now: datetime) -> datetime:
 
 
 def _next_check(payment: PiPayment) -> object:
-    age = timezone.now() - payment.created_at
+    now = timezone.now()
     if payment.status in UNFINISHED:
-        return Now() + (AGAIN if age < OLD else AGAIN_WHEN_OLD)
-    if payment.status in (PaymentStatus.CANCELLED, PaymentStatus.FAILED) and age < LATE_WATCH:
+        return Now() + (AGAIN if now - payment.created_at < OLD else AGAIN_WHEN_OLD)
+    if (
+        payment.status in (PaymentStatus.CANCELLED, PaymentStatus.FAILED)
+        and now - _ended(payment) < LATE_WATCH
+    ):
         return Now() + AGAIN_WHEN_OLD
     return None
+
+
+def _ended(payment: PiPayment) -> datetime:
+    return payment.events.filter(kind=EventKind.MOVED).values_list("at", flat=True).latest("pk")

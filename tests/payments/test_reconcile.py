@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.models import Variant
 from payments import protocol, sweep
-from payments.models import Order, PiPayment, Refund
+from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import By
 from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
 from tests.catalog.goods import counted
@@ -27,7 +27,9 @@ def sweep_once() -> list[str]:
 
 
 def make_old(**age: int) -> None:
-    PiPayment.objects.update(created_at=timezone.now() - timedelta(**age))
+    then = timezone.now() - timedelta(**age)
+    PiPayment.objects.update(created_at=then)
+    Event.objects.update(at=then)
 
 
 def end_holds() -> None:
@@ -116,6 +118,21 @@ def test_a_late_transaction_is_found_within_a_day(alice: Page) -> None:
     assert order.status == "paid"
 
 
+def test_the_day_of_watching_begins_at_the_end_however_long_pi_was_down(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    PiPayment.objects.update(created_at=timezone.now() - timedelta(hours=30))
+    end_holds()
+    assert sweep_once() == ["cancelled"]
+    assert sweep_once() == ["cancelled"]
+    alice.pi.record_transaction(identifier)
+
+    assert sweep_once() == ["completed"]
+
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
 def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.incomplete(identifier)
@@ -176,6 +193,20 @@ def test_a_payment_that_pi_does_not_know_any_more_is_shown_to_staff_and_the_rest
     assert sorted(outcomes) == ["completed", "trouble: UnknownPayment"]
     gone = PiPayment.objects.get(identifier="gone")
     assert (gone.status, bool(gone.attention), gone.order.status) == ("approved", True, "reserved")
+
+
+def test_a_payment_that_pi_refuses_to_go_on_with_is_shown_to_staff_until_it_does(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier)
+    alice.pi.faults.add("refuse", path="complete", status=400, body={"error": "invalid_arguments"})
+
+    assert sweep_once() == ["trouble: PiRefused"]
+    assert "invalid_arguments" in PiPayment.objects.get().attention
+
+    alice.pi.faults.clear()
+    assert sweep_once() == ["completed"]
+    order.refresh_from_db()
+    assert (order.status, PiPayment.objects.get().attention) == ("paid", "")
 
 
 def test_a_claimed_payment_is_not_claimed_again(alice: Page) -> None:

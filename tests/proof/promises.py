@@ -112,6 +112,7 @@ def pass_time(pi: Simulator, span: timedelta) -> None:
         held_at=F("held_at") - span,
         next_check_at=F("next_check_at") - span,
     )
+    Event.objects.update(at=F("at") - span)
 
 
 def sweep_once() -> list[tuple[str, str]]:
