@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -25,6 +26,14 @@ class StrictText(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class _StrictTextInSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = StrictText
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        text = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        return {**text, "pattern": r"\S"}  # blanks alone say nothing
 
 
 class StrictName(StrictText, serializers.RegexField):
@@ -59,14 +68,42 @@ def txid_field(**options: Any) -> StrictName:
     return StrictName(r"^[A-Za-z0-9]{1,64}\Z", **options)
 
 
+class InOneOfSeveralWays(serializers.Serializer[Any]):
+    """A body that may say the same under several names. At least one of `ways` must be there."""
+
+    ways: ClassVar[tuple[str, ...]]
+
+
+class _WaysInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    target_class = InOneOfSeveralWays
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        body = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**body, "anyOf": [{"required": [name]} for name in self.target.ways]}
+
+
+def _object_with(name: str, of: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: of}, "required": [name], "additionalProperties": {}}
+
+
 # Sign-in ---------------------------------------------------------------------------------------------
 
 
-class SignInRequest(serializers.Serializer[Any]):
+@extend_schema_field(
+    _object_with("accessToken", {"type": "string", "minLength": 1, "maxLength": LONGEST_ACCESS_TOKEN})
+)
+class AuthResult(serializers.DictField):
+    """What `Pi.authenticate` returned. Only the access token is used."""
+
+
+class SignInRequest(InOneOfSeveralWays):
     """`{"accessToken"}`, or Pi's demo frontend's `{"authResult": {"accessToken", …}}`."""
 
+    ways = ("accessToken", "authResult")
+
     accessToken = StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False)  # noqa: N815  (Pi's word)
-    authResult = serializers.DictField(required=False)  # noqa: N815
+    authResult = AuthResult(required=False)  # noqa: N815
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = attrs.get("accessToken") or attrs.get("authResult", {}).get("accessToken")
@@ -101,7 +138,7 @@ class ShippingRequest(serializers.Serializer[Any]):
 
 
 class OrderRequest(serializers.Serializer[Any]):
-    lines = serializers.ListField(child=LineRequest(), allow_empty=False, max_length=MOST_LINES)
+    lines = serializers.ListField(child=LineRequest(), min_length=1, max_length=MOST_LINES)
     shipping = ShippingRequest(required=False, allow_null=True)
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -186,8 +223,10 @@ class ApproveRequest(serializers.Serializer[Any]):
     accessToken = StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False, allow_null=True)  # noqa: N815
 
 
-class CompleteRequest(serializers.Serializer[Any]):
+class CompleteRequest(InOneOfSeveralWays):
     """The demo frontend says `txid`, pi-sdk-js `transactionId`."""
+
+    ways = ("txid", "transactionId")
 
     paymentId = identifier_field()  # noqa: N815
     txid = txid_field(required=False)
@@ -211,12 +250,19 @@ class ErrorRequest(serializers.Serializer[Any]):
     error = serializers.JSONField(required=False, allow_null=True)
 
 
-class IncompleteRequest(serializers.Serializer[Any]):
+@extend_schema_field(_object_with("identifier", {"type": "string", "pattern": rf"^{IDENTIFIER}$"}))
+class ShownPayment(serializers.DictField):
+    """A PaymentDTO, as a browser shows it."""
+
+
+class IncompleteRequest(InOneOfSeveralWays):
     """`{"payment": PaymentDTO}`, or pi-sdk-js's `{"paymentId", "transactionId" or null}`. Only the identifier
     is used: everything else Pi tells us itself."""
 
+    ways = ("paymentId", "payment")
+
     paymentId = identifier_field(required=False)  # noqa: N815
-    payment = serializers.DictField(required=False)
+    payment = ShownPayment(required=False)
     transactionId = serializers.JSONField(required=False, allow_null=True)  # noqa: N815
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,8 @@ from payments.throttles import CallbackThrottle, PioneerThrottle, SignInThrottle
 
 logger = logging.getLogger(__name__)
 
+LONGEST_KEY = 64  # characters of an Idempotency-Key
+
 FAILURES = {
     400: ErrorAnswer,
     401: ErrorAnswer,
@@ -177,7 +179,7 @@ class SignOut(APIView):
 class Me(APIView):
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(responses={200: PioneerAnswer, 401: ErrorAnswer})
+    @extend_schema(responses={200: PioneerAnswer, 401: ErrorAnswer, 503: ErrorAnswer})
     def get(self, request: Request) -> Response:
         """Whose token it is."""
         return Response(PioneerAnswer(signed_in(request)).data)
@@ -219,7 +221,9 @@ class OrdersView(GenericAPIView[Order]):
 
 
 class Orders(OrdersView):
-    @extend_schema(responses={200: OrderAnswer(many=True), 401: ErrorAnswer})
+    @extend_schema(
+        responses={200: OrderAnswer(many=True), 401: ErrorAnswer, 429: ErrorAnswer, 503: ErrorAnswer}
+    )
     def get(self, request: Request) -> Response:
         """The pioneer's own orders, the newest first."""
         page = self.paginate_queryset(self.get_queryset())
@@ -228,7 +232,14 @@ class Orders(OrdersView):
     @extend_schema(
         request=OrderRequest,
         responses={201: OrderAnswer, **FAILURES},
-        parameters=[OpenApiParameter("Idempotency-Key", location="header", description="One order per key.")],
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                {"type": "string", "maxLength": LONGEST_KEY, "pattern": r"^$|\S"},
+                location="header",
+                description="One order per key.",
+            )
+        ],
     )
     def post(self, request: Request) -> Response:
         """Place an order: prices and total are ours. `payment` goes into Pi.createPayment as it is."""
@@ -246,7 +257,7 @@ class Orders(OrdersView):
     @staticmethod
     def _key(request: Request) -> str | None:
         key = request.headers.get("Idempotency-Key")
-        return StrictText(max_length=64).run_validation(key) if key else None
+        return StrictText(max_length=LONGEST_KEY).run_validation(key) if key else None
 
 
 class OneOrder(OrdersView):

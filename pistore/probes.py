@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import Resolver404, resolve
 from django.views.decorators.http import require_safe
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -53,7 +53,7 @@ class PinetMeta(APIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("pathname", description="The page, like /products/tea/.")],
-        responses={200: dict[str, Any]},
+        responses={200: dict[str, Any], 503: OpenApiResponse(description="The shop is busy.")},
     )
     def get(self, request: Request) -> Response:
         """The PiNetMetadataDTO of the product at `pathname`, of the shop itself for every other page."""

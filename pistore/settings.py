@@ -214,6 +214,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "PARSER_WHITELIST": ["payments.json_bodies.JSONParser"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "payments.api_schema.describe_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "payments.statuses.OrderStatus",
         "PaymentStatus": "payments.statuses.PaymentStatus",

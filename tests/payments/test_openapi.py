@@ -64,7 +64,7 @@ def test_every_refusal_has_the_same_form(schema: Any) -> None:
     assert set(refusal["required"]) == {"error", "message"}
     for path, method, operation in operations(schema):
         for status, response in operation["responses"].items():
-            if status >= "400" and "content" in response:
+            if status >= "400":
                 assert "ErrorAnswer" in str(response["content"]), (path, method, status)
 
 
@@ -92,6 +92,53 @@ def test_an_amount_is_a_text_and_what_pi_wants_a_number(schema: Any) -> None:
 
     assert parts["OrderAnswer"]["properties"]["total"]["type"] == "string"
     assert parts["PaymentToCreate"]["properties"]["amount"]["type"] == "number"
+
+
+@pytest.mark.parametrize(
+    ("path", "ways"),
+    [
+        ("/user/signin", ["accessToken", "authResult"]),
+        ("/payments/complete", ["txid", "transactionId"]),
+        ("/payments/incomplete", ["paymentId", "payment"]),
+    ],
+)
+def test_what_may_be_said_in_several_ways_must_be_said_in_one(
+    schema: Any, path: str, ways: list[str]
+) -> None:
+    body = schema["paths"][path]["post"]["requestBody"]
+    component = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+
+    assert schema["components"]["schemas"][component]["anyOf"] == [{"required": [way]} for way in ways]
+    assert body["required"]
+
+
+def test_the_bounds_of_a_basket_are_told(schema: Any) -> None:
+    parts = schema["components"]["schemas"]
+
+    assert parts["OrderRequest"]["properties"]["lines"] | {"items": ...} == {
+        "type": "array",
+        "items": ...,
+        "minItems": 1,
+        "maxItems": 50,
+    }
+    assert parts["LineRequest"]["properties"]["sku"] == {
+        "type": "string",
+        "maxLength": 64,
+        "pattern": r"\S",
+    }
+
+
+def test_who_is_told_to_come_back_is_told_when(schema: Any) -> None:
+    for path, method, operation in operations(schema):
+        for status in {"429", "503"} & operation["responses"].keys():
+            header = operation["responses"][status]["headers"]["Retry-After"]
+            assert header["required"], (path, method, status)
+
+
+def test_every_route_that_reads_the_database_tells_that_it_may_be_busy(schema: Any) -> None:
+    silent = [path for path, _, operation in operations(schema) if "503" not in operation["responses"]]
+
+    assert set(silent) == {"/user/signout"}
 
 
 def test_bodies_are_described_as_json(schema: Any) -> None:
