@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,9 @@ from payments.pi_client import Caller, PiUnclear, parse
 
 TXID = r"[0-9a-fA-F]{64}"
 WALLET = r"G[A-Z2-7]{55}"
+PLACE = r"[0-9]{1,20}"
+# A real transaction takes four kilobytes and more, and an answer may have a million bytes.
+PAGE = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +36,19 @@ class ChainPayment:
     from_address: str
     to_address: str
     amount: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChainEntry:
+    """A transaction in the list of a wallet's. `source` sent it, `memo` is its text, or empty, and
+    `paging_token` its place in the list."""
+
+    txid: str
+    successful: bool
+    memo: str
+    source: str
+    created_at: datetime
+    paging_token: str
 
 
 class _Anonymous(AuthBase):
@@ -66,6 +83,17 @@ class Horizon(Caller):
         if shown is None:
             return None
         return _as_payment(txid, shown, self._get(f"/transactions/{txid}/operations"))
+
+    def transactions(self, wallet: str, *, older_than: str = "") -> list[ChainEntry]:
+        """This will return one page of what the wallet sent and received, the newest first; `older_than` is
+        the paging token of the last one known. An empty page is the end."""
+        if not re.fullmatch(WALLET, wallet) or not re.fullmatch(PLACE, older_than or "0"):
+            raise ValueError("not the address of a wallet, or not a place in its list")
+        cursor = f"&cursor={older_than}" if older_than else ""
+        shown = self._get(f"/accounts/{wallet}/transactions?order=desc&limit={PAGE}{cursor}")
+        if shown is None:
+            raise PiUnclear(f"the chain knows no wallet {wallet}")
+        return _as_entries(shown, older_than=older_than)
 
     def _get(self, path: str) -> Any:
         """Return the answer, or None when Horizon says that there is no such thing."""
@@ -103,3 +131,30 @@ def _as_payment(txid: str, shown: Any, operations: Any) -> ChainPayment:
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise PiUnclear(f"transaction {txid} is not one payment of Pi") from error
+
+
+def _as_entries(page: Any, *, older_than: str) -> list[ChainEntry]:
+    try:
+        entries = [_as_entry(record) for record in page["_embedded"]["records"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise PiUnclear("what the chain shows is no list of transactions") from error
+    places = [int(entry.paging_token) for entry in entries]
+    # Or whoever turns the pages would turn them for ever.
+    if places != sorted(set(places), reverse=True) or (
+        older_than and places and places[0] >= int(older_than)
+    ):
+        raise PiUnclear("the chain's list of transactions is out of order")
+    return entries
+
+
+def _as_entry(record: Any) -> ChainEntry:
+    if not re.fullmatch(TXID, record["hash"]) or not re.fullmatch(PLACE, record["paging_token"]):
+        raise ValueError("not a transaction")
+    return ChainEntry(
+        txid=record["hash"],
+        successful=record["successful"] is True,
+        memo=str(record.get("memo") or "") if record["memo_type"] == "text" else "",
+        source=str(record["source_account"]),
+        created_at=datetime.fromisoformat(record["created_at"]).astimezone(UTC),
+        paging_token=record["paging_token"],
+    )

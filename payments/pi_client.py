@@ -190,6 +190,16 @@ class PiClient(Caller):
         """This will close a payment without a transaction; with one, PiRefused `payment_tx_present`."""
         return self._payment("POST", identifier, "/cancel")
 
+    def incomplete_server_payments(self) -> list[PaymentRecord]:
+        """This will return the payments from this app to a pioneer that wait for something: Pi shows the
+        latest one, or none."""
+        path = "/payments/incomplete_server_payments"
+        answer = self._ask("GET", path, _app_key())
+        shown = answer.get("incomplete_server_payments") if isinstance(answer, dict) else None
+        if not isinstance(shown, list):
+            raise PiUnclear(f"GET {path}: Pi's answer is not a list of payments")
+        return [as_record(payment) for payment in shown]
+
     def me(self, access_token: str) -> PiUser:
         """This will return whose token it is. PiRefused `invalid_token` if Pi does not know it."""
         try:
@@ -204,11 +214,7 @@ class PiClient(Caller):
         if not re.fullmatch(IDENTIFIER, identifier):
             raise ValueError("not an identifier")
         path = f"/payments/{identifier}{action}"
-        try:
-            auth = _KeyAuth("Key", settings.PI_API_KEY)
-        except ValueError as error:
-            raise PiMisconfigured(f"PI_API_KEY {error}") from error
-        record = as_record(self._ask(method, path, auth, body))
+        record = as_record(self._ask(method, path, _app_key(), body))
         if record.identifier != identifier:
             raise PiUnclear(f"{method} {path}: Pi answered about another payment")
         return record
@@ -223,6 +229,13 @@ class PiClient(Caller):
         if status not in SUCCESS:
             raise _refusal(f"{method} {path}", status, answer, bearer=path == "/me")
         return answer
+
+
+def _app_key() -> _KeyAuth:
+    try:
+        return _KeyAuth("Key", settings.PI_API_KEY)
+    except ValueError as error:
+        raise PiMisconfigured(f"PI_API_KEY {error}") from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from payments.models import PiPayment
+from payments.models import PiPayment, Refund
 from payments.money import in_pi
 from payments.pi_client import PaymentRecord, PiClient, PiError, PiRefused
 from payments.statuses import PaymentStatus
@@ -25,16 +25,17 @@ class Verdict(enum.Enum):
     UNDER_WAY = "under way"  # Pi is ahead of us, and reconcile_payments is about to look
     DIFFERENT = "different"
     NOT_ASKED = "not asked"
+    NOTE = "a note"  # nothing is wrong with our records, and staff should know
 
 
 @dataclass(frozen=True)
 class Comparison:
-    payment: PiPayment
+    identifier: str
     verdict: Verdict
     text: str = ""
 
     def __str__(self) -> str:
-        return f"payment {self.payment}: {self.text}"
+        return f"payment {self.identifier}: {self.text}"
 
 
 def compare_all(*, pause: Callable[[], None]) -> Iterator[Comparison]:
@@ -42,21 +43,25 @@ def compare_all(*, pause: Callable[[], None]) -> Iterator[Comparison]:
     failures = 0
     for payment in _one_by_one():
         if failures >= MOST_FAILURES:
-            yield Comparison(payment, Verdict.NOT_ASKED, "not asked, because Pi could not be asked before")
+            text = "not asked, because Pi could not be asked before"
+            yield Comparison(payment.identifier, Verdict.NOT_ASKED, text)
             continue
         pause()
         comparison = compare(payment)
         failures = failures + 1 if comparison.verdict == Verdict.NOT_ASKED else 0
         yield comparison
+    if failures < MOST_FAILURES:
+        pause()
+        yield from _compare_outgoing()
 
 
 def compare(payment: PiPayment) -> Comparison:
     """This will ask Pi about one payment and say whether our row agrees."""
     while True:
         try:
-            shown = _look_up(payment)
+            shown = look_up(payment.identifier)
         except PiError as problem:
-            return Comparison(payment, Verdict.NOT_ASKED, str(problem))
+            return Comparison(payment.identifier, Verdict.NOT_ASKED, str(problem))
         now = PiPayment.objects.get(pk=payment.pk)
         if now.status == payment.status:
             return _judge(now, shown)
@@ -64,9 +69,10 @@ def compare(payment: PiPayment) -> Comparison:
         payment = now
 
 
-def _look_up(payment: PiPayment) -> PaymentRecord | None:
+def look_up(identifier: str) -> PaymentRecord | None:
+    """This will return Pi's record of the payment; None when Pi knows none of this app. Raises PiError."""
     try:
-        return PiClient(seconds=SECONDS_PER_ANSWER).get_payment(payment.identifier)
+        return PiClient(seconds=SECONDS_PER_ANSWER).get_payment(identifier)
     except PiRefused as refusal:
         if refusal.code != "payment_not_found":
             raise
@@ -77,15 +83,15 @@ def _judge(payment: PiPayment, shown: PaymentRecord | None) -> Comparison:
     if shown is None:
         # What was cancelled can be forgotten; staff closed it, or Pi cleans up.
         is_over = payment.status == PaymentStatus.CANCELLED
-        return Comparison(payment, *((Verdict.SAME, "") if is_over else _unknown(payment)))
+        return Comparison(payment.identifier, *((Verdict.SAME, "") if is_over else _unknown(payment)))
     facts = _wrong_facts(payment, shown)
     if facts:
-        return Comparison(payment, Verdict.DIFFERENT, facts)
+        return Comparison(payment.identifier, Verdict.DIFFERENT, facts)
     if payment.status in _statuses_for(shown):
-        return Comparison(payment, Verdict.SAME)
+        return Comparison(payment.identifier, Verdict.SAME)
     soon = payment.next_check_at is not None and payment.next_check_at > overdue_before(timezone.now())
     text = f"is {payment.status} here, but Pi shows it {_in_words(shown)}"
-    return Comparison(payment, Verdict.UNDER_WAY if soon else Verdict.DIFFERENT, text)
+    return Comparison(payment.identifier, Verdict.UNDER_WAY if soon else Verdict.DIFFERENT, text)
 
 
 def _unknown(payment: PiPayment) -> tuple[Verdict, str]:
@@ -121,6 +127,19 @@ def _statuses_for(shown: PaymentRecord) -> tuple[PaymentStatus, ...]:
 
 def _in_words(shown: PaymentRecord) -> str:
     return str(_statuses_for(shown)[0])
+
+
+def _compare_outgoing() -> Iterator[Comparison]:
+    """What Pi lists as going out of this app must be a refund of ours. It is never touched from here."""
+    try:
+        unfinished = PiClient(seconds=SECONDS_PER_ANSWER).incomplete_server_payments()
+    except PiError as problem:
+        yield Comparison("(any that goes out)", Verdict.NOT_ASKED, str(problem))
+        return
+    for shown in unfinished:
+        known = Refund.objects.filter(identifier=shown.identifier).exists()
+        text = f"{in_pi(shown.amount)} go out to {shown.user_uid}, and no refund of ours knows it"
+        yield Comparison(shown.identifier, *((Verdict.SAME, "") if known else (Verdict.DIFFERENT, text)))
 
 
 def _one_by_one() -> Iterator[PiPayment]:

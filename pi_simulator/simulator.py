@@ -220,6 +220,20 @@ class Simulator:
                 recorded = payment.incoming
             return lifecycle.sign(self._world, payment, recorded=recorded, verified=verified)
 
+    def send(self, pioneer: Pioneer, amount: Amount, *, memo: str) -> str:
+        """The pioneer's wallet sends Pi to the app's by itself, with any memo; the txid.
+
+        Pi's API does not show it: it belongs to no payment, whatever its memo says.
+        """
+        with self._world.lock:
+            transaction = self._world.chain.pay(
+                source=self._world.pioneer(pioneer.username).wallet,
+                destination=self._world.app_wallet,
+                amount=wire.exact_amount(amount),
+                memo=memo,
+            )
+            return transaction.hash
+
     def record_transaction(self, identifier: str) -> None:
         """Pi learns of the signed transaction, be the payment cancelled meanwhile or not."""
         with self._world.lock:

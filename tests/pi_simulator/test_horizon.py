@@ -78,6 +78,16 @@ def test_a_wallets_transactions_come_newest_first_when_asked(pi: Simulator, shop
     assert [record["hash"] for record in rest["_embedded"]["records"]] == txids[:1]
 
 
+def test_anybody_may_send_money_with_any_memo(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+    txid = pi.send(alice, "1.5", memo="a gift")
+
+    _, page = look(pi, shop, f"/accounts/{pi.app_wallet}/transactions")
+
+    [record] = page["_embedded"]["records"]
+    assert (record["hash"], record["memo"], record["source_account"]) == (txid, "a gift", alice.wallet)
+    assert pi.payments() == []
+
+
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=x", "?cursor=²", f"?limit={'9' * 5000}"])
 def test_a_strange_page_is_the_usual_one(pi: Simulator, shop: Shop, approved: str, query: str) -> None:
     txid = pi.sign(approved)

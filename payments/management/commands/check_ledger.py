@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from catalog.models import Variant
-from payments import ledger, pi_ledger
+from payments import chain_ledger, ledger, pi_ledger
 from payments.models import Event, Order, PiPayment, Refund
-from payments.pi_ledger import Verdict
+from payments.pi_client import PiError
+from payments.pi_ledger import Comparison, Verdict
 
 # At most five questions a second: the buyers' payments come first.
 REST_SECONDS = 0.2
@@ -26,11 +30,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--pi", action="store_true", help="compare every payment with Pi's records, too")
+        parser.add_argument(
+            "--chain",
+            type=int,
+            metavar="DAYS",
+            help="look at the wallet's transactions of so many days, too: is every payment known here?",
+        )
 
-    def handle(self, *, pi: bool, **options: Any) -> None:
+    def handle(self, *, pi: bool, chain: int | None, **options: Any) -> None:
         problems = self._check_database()
         if pi:
-            problems += self._compare_with_pi()
+            problems += self._compare(pi_ledger.compare_all(pause=_rest), "payments compared with Pi")
+        if chain is not None:
+            since = timezone.now() - timedelta(days=chain)
+            comparisons = chain_ledger.compare_since(since, pause=_rest)
+            problems += self._compare(comparisons, f"transactions of {chain} days compared with the chain")
         if problems:
             raise CommandError(f"{problems} problems were found.")
 
@@ -53,12 +67,24 @@ class Command(BaseCommand):
         self.stdout.write(f"{counts} checked: {found or 'no'} differences.")
         return found
 
-    def _compare_with_pi(self) -> int:
+    def _compare(self, comparisons: Iterable[Comparison], what: str) -> int:
         found: Counter[Verdict] = Counter()
-        for comparison in pi_ledger.compare_all(pause=lambda: time.sleep(REST_SECONDS)):
-            found[comparison.verdict] += 1
-            if comparison.verdict != Verdict.SAME:
-                self.stdout.write(f"{comparison.verdict.value}: {comparison}")
-        counts = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Verdict)
-        self.stdout.write(f"{found.total()} payments compared with Pi: {counts}.")
+        try:
+            for comparison in comparisons:
+                found[comparison.verdict] += 1
+                if comparison.verdict != Verdict.SAME:
+                    self.stdout.write(f"{comparison.verdict.value}: {comparison}")
+        except PiError as problem:
+            found[Verdict.NOT_ASKED] += 1
+            self.stdout.write(f"not asked: the rest, because of this: {problem}")
+        counts = ", ".join(
+            f"{found[verdict]} {verdict.value}"
+            for verdict in Verdict
+            if found[verdict] or verdict != Verdict.NOTE
+        )
+        self.stdout.write(f"{found.total()} {what}: {counts}.")
         return found[Verdict.DIFFERENT] + found[Verdict.NOT_ASKED]
+
+
+def _rest() -> None:
+    time.sleep(REST_SECONDS)

@@ -1,0 +1,98 @@
+"""Our payments, compared with the chain: the one list of them that nobody can forget. Reads only.
+
+Every transaction to our wallet carries the identifier of its payment as its memo. Pi's API lists no incoming
+payments, so after a restore this is how those are found that our database has never seen. A memo proves
+nothing, because anybody can write one; whether there is such a payment, Pi says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from payments.chain import ChainEntry, Horizon
+from payments.models import IDENTIFIER, PiPayment, Refund
+from payments.money import in_pi
+from payments.pi_client import PiError
+from payments.pi_ledger import SECONDS_PER_ANSWER, Comparison, Verdict, look_up
+from payments.statuses import OPEN
+from payments.sweep import overdue_before
+
+Pause = Callable[[], None]
+
+
+def entries_since(moment: datetime, *, pause: Pause) -> Iterator[ChainEntry]:
+    """This will turn the pages of our wallet's list, the newest first, back to that moment."""
+    older_than = ""
+    while True:
+        pause()
+        horizon = Horizon(seconds=SECONDS_PER_ANSWER)
+        page = horizon.transactions(settings.PI_WALLET_ADDRESS, older_than=older_than)
+        for entry in page:
+            if entry.created_at < moment:
+                return
+            yield entry
+        if not page:
+            return
+        older_than = page[-1].paging_token
+
+
+def names_a_payment(entry: ChainEntry) -> bool:
+    """Say whether the memo has the shape of an identifier."""
+    return entry.successful and re.fullmatch(IDENTIFIER, entry.memo) is not None
+
+
+def came_in(entry: ChainEntry) -> bool:
+    """Say whether somebody else sent it."""
+    return entry.source != settings.PI_WALLET_ADDRESS
+
+
+def is_known(entry: ChainEntry) -> bool:
+    """Say whether our records have the transaction already, as money that came or as a refund."""
+    if came_in(entry):
+        return PiPayment.objects.filter(identifier=entry.memo, txid=entry.txid).exists()
+    return Refund.objects.filter(Q(txid=entry.txid) | Q(identifier=entry.memo)).exists()
+
+
+def compare_since(moment: datetime, *, pause: Pause) -> Iterator[Comparison]:
+    """This will compare every transaction that names a payment with our records, resting before questions.
+
+    Raises PiUnclear when the chain itself gives no usable answer.
+    """
+    for entry in entries_since(moment, pause=pause):
+        if names_a_payment(entry):
+            yield _compare(entry, pause=pause)
+
+
+def _compare(entry: ChainEntry, *, pause: Pause) -> Comparison:
+    if is_known(entry):
+        return Comparison(entry.memo, Verdict.SAME)
+    payment = PiPayment.objects.filter(identifier=entry.memo).first()
+    if payment is not None:
+        return Comparison(entry.memo, *_judge(payment, entry))
+    pause()
+    try:
+        shown = look_up(entry.memo)
+    except PiError as problem:
+        return Comparison(entry.memo, Verdict.NOT_ASKED, str(problem))
+    if shown is None:
+        return Comparison(entry.memo, Verdict.SAME)  # a stranger's memo: no payment of this app
+    verb = "came from" if shown.direction == "user_to_app" else "went out to"
+    text = f"is unknown here, but Pi shows that {in_pi(shown.amount)} {verb} {shown.user_uid}"
+    return Comparison(entry.memo, Verdict.DIFFERENT, text)
+
+
+def _judge(payment: PiPayment, entry: ChainEntry) -> tuple[Verdict, str]:
+    if payment.txid == entry.txid:
+        return Verdict.SAME, ""
+    if payment.txid is not None:
+        # The first is its money. The second is somebody's joke, or was paid by hand; Pi counts one.
+        return Verdict.NOTE, f"a second transaction names it: {entry.txid}"
+    soon = payment.next_check_at is not None and payment.next_check_at > overdue_before(timezone.now())
+    verdict = Verdict.UNDER_WAY if soon and payment.status in OPEN else Verdict.DIFFERENT
+    return verdict, f"is {payment.status} here, but the chain shows that it was paid"
