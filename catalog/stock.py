@@ -101,6 +101,13 @@ def remove_code(code: DeliveryCode) -> bool:
         return bool(deleted)
 
 
+def withdraw_oldest(variant: Variant, number: int) -> list[str]:
+    """This will withdraw the unsold codes that would be sold next, `number` of them or as many as are neither
+    sold nor promised. Returns their texts, which are kept nowhere else from then on."""
+    codes = DeliveryCode.objects.filter(variant=variant, sold_at=None).order_by("id")[:number]
+    return [code.text for code in codes if remove_code(code)]
+
+
 def sell_codes(variant_id: int, quantity: int) -> list[DeliveryCode]:
     """This will mark `quantity` unsold codes as sold, oldest first, and return them.
 

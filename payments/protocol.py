@@ -7,6 +7,7 @@
     report_error   onError: the same, and a note for staff
     recover        onIncompletePaymentFound: finish what an earlier visit left open
     reconcile      the sweeper: the same for buyers who never come back
+    recover_paid   the chain shows that it was paid, and our records may have forgotten it
     expire         the clean-up: orders that nobody paid
     cancel_order   the buyer or staff gives an order up
     reopen         the buyer tries an expired order again
@@ -43,6 +44,7 @@ CALLBACK_SECONDS = 9
 PATIENCE = timedelta(minutes=10)
 ERRORS_KEPT = 5
 NOT_SHOWN = "Pi does not show it any more."
+PAID_ELSEWHERE = "The chain shows a transaction for it, but Pi does not take it."
 STUCK = "Pi refuses what comes next"
 # With these codes Pi says that it looked at the transaction and does not accept it.
 UNVERIFIED = frozenset({"verification_failed", "not_verified"})
@@ -174,6 +176,21 @@ def reconcile(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
     else:
         give_up = bool(payment.refusal) or payment.created_at <= timezone.now() - PATIENCE
     return settle(payment, pi=pi, by=by, give_up=give_up)
+
+
+def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: By) -> PiPayment:
+    """This will settle a payment that the chain shows as paid with `txid`, whether we know it or not.
+
+    Pi decides: it looks the transaction up itself, and refuses what is not this payment's. Raises
+    UnknownPayment when it is none of ours (anybody can write anything into a memo), or PiError.
+    """
+    payment = settle(_find(identifier, pi=pi, by=by), pi=pi, by=by)
+    if payment.txid is None:
+        # Pi may not have heard of the transaction yet.
+        payment = settle(_complete_at_once(payment, txid, pi=pi, by=by), pi=pi, by=by)
+    if payment.txid is None:
+        attend(payment, PAID_ELSEWHERE)
+    return payment
 
 
 def expire(order: Order, *, pi: PiClient, by: By) -> bool:

@@ -1,0 +1,118 @@
+"""After a restore: finds the payments that the database has forgotten, by our wallet's transactions."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from payments.chain import ChainEntry
+from payments.chain_ledger import came_in, entries_since, is_known, names_a_payment
+from payments.fold import Contradiction
+from payments.management.stopping import Stop, stop_on_signals
+from payments.models import PiPayment
+from payments.moves import By, Overtaken
+from payments.pi_client import PiClient, PiError, PiRefused
+from payments.protocol import UnknownPayment, recover_paid
+from payments.sweep import SECONDS_PER_PAYMENT
+
+BY = By("recover_payments", "recover_payments")
+# At most five questions a second: the buyers' payments come first.
+REST_SECONDS = 0.2
+
+
+class Command(BaseCommand):
+    help = (
+        "Looks at every transaction of our wallet since a moment, and settles the payments it names as Pi's "
+        "record says, also those that the database has never seen. Run it after a backup was restored, since "
+        "a while before the backup; any number of times."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--since",
+            type=_moment,
+            required=True,
+            metavar="MOMENT",
+            help="2026-11-24 or 2026-11-24T03:30, in UTC unless it says otherwise",
+        )
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="tell what is not known here; change nothing, do not ask Pi",
+        )
+
+    def handle(self, *, since: datetime, dry_run: bool, **options: Any) -> None:
+        with stop_on_signals() as stop:
+            try:
+                entries = [entry for entry in entries_since(since, pause=_rest) if names_a_payment(entry)]
+            except PiError as error:
+                raise CommandError(
+                    f"The chain cannot be asked now ({error}). Nothing was changed."
+                ) from error
+            unknown = [entry for entry in entries if not is_known(entry)]
+            self.stdout.write(
+                f"{len(entries)} transactions since {since:%Y-%m-%d %H:%M}, {len(unknown)} new."
+            )
+            if dry_run:
+                self._tell(unknown)
+            else:
+                self._recover(unknown, stop)
+
+    def _tell(self, unknown: list[ChainEntry]) -> None:
+        for entry in reversed(unknown):
+            direction = "came in" if came_in(entry) else "went out"
+            self.stdout.write(f"{entry.created_at:%Y-%m-%d %H:%M} {direction}: {entry.memo}")
+        self.stdout.write("Nothing was changed.")
+
+    def _recover(self, unknown: list[ChainEntry], stop: Stop) -> None:
+        """The oldest first: who paid first gets the goods."""
+        trouble = 0
+        for entry in reversed(unknown):
+            if stop.wanted:
+                raise CommandError("Stopped. Run it again: what is done stays done.")
+            _rest()
+            try:
+                outcome = _settle(entry)
+            except (PiRefused, Overtaken, Contradiction) as problem:
+                outcome = f"trouble: {problem}"
+            except PiError as error:
+                raise CommandError(
+                    f"Pi cannot be asked now ({error}). Run it again: what is done stays done."
+                ) from error
+            trouble += outcome.startswith("trouble")
+            self.stdout.write(f"{entry.memo}: {outcome}")
+        if trouble:
+            raise CommandError(f"{trouble} payments are in trouble: look at them in the admin.")
+
+
+def _settle(entry: ChainEntry) -> str:
+    if not came_in(entry):
+        return "trouble: it went out, and no refund of ours knows it"
+    known = PiPayment.objects.filter(identifier=entry.memo).first()
+    if known is not None and known.txid is not None:
+        return f"a second transaction names it: {entry.txid}"
+    try:
+        payment = recover_paid(entry.memo, entry.txid, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=BY)
+    except UnknownPayment:
+        return "no payment of a pioneer to this app"
+    before = known.status if known is not None else "unknown"
+    words = (
+        f"{before} → {payment.status}, {f'order {payment.order}' if payment.order else 'no order of ours'}"
+    )
+    return words if payment.txid is not None else f"trouble: {payment.attention} ({words})"
+
+
+def _rest() -> None:
+    time.sleep(REST_SECONDS)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not like 2026-11-24 or 2026-11-24T03:30") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
