@@ -37,6 +37,7 @@ class Shelf(generics.GenericAPIView[Product]):
             200: ProductSerializer(many=True),
             400: OpenApiResponse(description="The category or the search is no such thing."),
             404: OpenApiResponse(description="There is no such page."),
+            429: OpenApiResponse(description="Too often from one address; `Retry-After` says when."),
             503: OpenApiResponse(description="The shop is busy."),
         },
     )
@@ -54,6 +55,7 @@ class ProductList(Shelf, generics.ListAPIView[Product]):
         responses={
             200: ProductSerializer,
             404: OpenApiResponse(description="No product with this slug is for sale."),
+            429: OpenApiResponse(description="Too often from one address; `Retry-After` says when."),
             503: OpenApiResponse(description="The shop is busy."),
         },
     )

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
 
 from payments.models import IDENTIFIER, Pioneer, PiPayment
+from pistore.callers import address_of
+
+if TYPE_CHECKING:
+    # Views ask for their throttles while they are being imported themselves.
+    from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
 
 
 class Throttle(SimpleRateThrottle):
+    def get_ident(self, request: Request) -> str:
+        return address_of(request)
+
     def allow_request(self, request: Request, view: APIView) -> bool:
         try:
             return super().allow_request(request, view)
@@ -52,6 +59,16 @@ class CallbackThrottle(Throttle):
         return f"{payment.user_uid}:{self.get_ident(request)}"
 
 
+class StrangersThrottle(Throttle):
+    """All that strangers of one address ask about payments, known ones too: identifiers of old payments stand
+    on the chain, a payer each, so that many times what one payer may ask would still be a flood."""
+
+    scope = "strangers"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        return None if isinstance(request.user, Pioneer) else f"strangers:{self.get_ident(request)}"
+
+
 def _known(body: Any) -> PiPayment | None:
     """The payment that the body names, in either way, if it is one of ours."""
     shown = body.get("payment")
@@ -62,11 +79,19 @@ def _known(body: Any) -> PiPayment | None:
 
 
 class PioneerThrottle(Throttle):
+    """Per pioneer, strangers per address."""
+
     scope = "pioneer"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         who = request.user.uid if isinstance(request.user, Pioneer) else self.get_ident(request)
-        return f"pioneer:{who}"
+        return f"{self.scope}:{who}"
+
+
+class ApiThrottle(PioneerThrottle):
+    """What every route of the API has that has no other."""
+
+    scope = "api"
 
 
 class SignInThrottle(Throttle):

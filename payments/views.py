@@ -40,7 +40,7 @@ from payments.serializers import (
     StrictText,
 )
 from payments.sign_in import remember, sign_in
-from payments.throttles import CallbackThrottle, PioneerThrottle, SignInThrottle
+from payments.throttles import CallbackThrottle, PioneerThrottle, SignInThrottle, StrangersThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ FAILURES = {
 class Callback(APIView):
     """What all callbacks share: strangers are welcome, since everything done is derived from Pi's record."""
 
-    throttle_classes = [CallbackThrottle]
+    throttle_classes = [CallbackThrottle, StrangersThrottle]
     body: ClassVar[type[serializers.Serializer[Any]]]
 
     def perform_authentication(self, request: Request) -> None:
@@ -165,12 +165,12 @@ class SignIn(APIView):
 class SignOut(APIView):
     authentication_classes = ()
 
-    @extend_schema(request=None, responses={200: MessageAnswer})
+    @extend_schema(request=None, responses={200: MessageAnswer, 429: ErrorAnswer})
     def get(self, request: Request) -> Response:
         """Nothing is kept on our side: whoever forgets the token has signed out."""
         return Response({"message": "Signed out."})
 
-    @extend_schema(request=None, responses={200: MessageAnswer})
+    @extend_schema(request=None, responses={200: MessageAnswer, 429: ErrorAnswer})
     def post(self, request: Request) -> Response:
         """The same as with GET."""
         return self.get(request)
@@ -179,7 +179,7 @@ class SignOut(APIView):
 class Me(APIView):
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(responses={200: PioneerAnswer, 401: ErrorAnswer, 503: ErrorAnswer})
+    @extend_schema(responses={200: PioneerAnswer, 401: ErrorAnswer, 429: ErrorAnswer, 503: ErrorAnswer})
     def get(self, request: Request) -> Response:
         """Whose token it is."""
         return Response(PioneerAnswer(signed_in(request)).data)

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from catalog.models import Product
 from catalog.shelf import published
+from payments.serializers import ErrorAnswer
 
 
 @require_safe
@@ -53,7 +54,11 @@ class PinetMeta(APIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("pathname", description="The page, like /products/tea/.")],
-        responses={200: dict[str, Any], 503: OpenApiResponse(description="The shop is busy.")},
+        responses={
+            200: dict[str, Any],
+            429: ErrorAnswer,
+            503: OpenApiResponse(description="The shop is busy."),
+        },
     )
     def get(self, request: Request) -> Response:
         """The PiNetMetadataDTO of the product at `pathname`, of the shop itself for every other page."""

@@ -194,11 +194,14 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["payments.json_bodies.JSONParser", "payments.json_bodies.AnyTypeParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "payments.json_bodies.Negotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["payments.throttles.ApiThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "pioneer": "120/min",
         "stranger": "60/min",
         # Per client address, which the buyers of one mobile carrier share.
         "sign-in": "120/min",
+        "api": "240/min",
+        "strangers": "600/min",
     },
     "EXCEPTION_HANDLER": "payments.problems.answer",
     "NUM_PROXIES": PROXY_COUNT,

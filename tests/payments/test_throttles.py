@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import Client
+from django.urls import get_resolver
 from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
 
+from payments.models import PiPayment
 from pi_simulator import Simulator
 from tests.payments.page import Page, acts
 
@@ -89,6 +93,67 @@ def test_nobody_uses_up_what_a_payer_may_ask(alice: Page, approved: str) -> None
     assert flood[-1] == 429
     assert cancel(approved, **HERE) == 200
     assert cancel(approved, token=alice.token, **ELSEWHERE) == 200
+
+
+def test_the_payments_of_many_payers_are_no_way_around(
+    alice: Page, approved: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old identifiers stand on the chain by the thousand, each with a payer of its own."""
+    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "strangers", "4/min")
+    payments = [PiPayment(identifier=f"old-{n}", user_uid=f"payer-{n}", amount=1) for n in range(6)]
+    PiPayment.objects.bulk_create(payments)
+
+    answers = [cancel(payment.identifier, **ELSEWHERE) for payment in payments]
+
+    assert answers == [404, 404, 404, 404, 429, 429]
+    assert cancel(approved, token=alice.token, **ELSEWHERE) == 200
+    assert cancel(approved, **HERE) == 200
+
+
+def test_all_of_one_ipv6_network_are_one_client(pi: Simulator) -> None:
+    answers = [cancel("made-up", REMOTE_ADDR=f"2001:db8::{n}") for n in range(4)]
+
+    assert answers == [404, 404, 404, 429]
+    assert cancel("made-up", REMOTE_ADDR="2001:db8:0:1::1") == 404
+
+
+def test_made_up_identifiers_and_addresses_do_not_fill_the_cache(pi: Simulator) -> None:
+    for n in range(30):
+        forwarded = {"X-Forwarded-For": f"203.0.113.{n}"}
+        cancel(f"made-up-{n}", headers=forwarded, REMOTE_ADDR=f"2001:db8::{n}")
+
+    kept = [key.split(":")[2] for key in SimpleRateThrottle.cache._cache]
+    assert sorted(kept) == ["callback", "strangers"]
+
+
+# The rest of the API -----------------------------------------------------------------------------------
+
+
+def views_of_the_api(patterns: list[Any] | None = None) -> Iterator[type[APIView]]:
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from views_of_the_api(pattern.url_patterns)
+        elif issubclass(getattr(pattern.callback, "cls", object), APIView):
+            yield pattern.callback.cls
+
+
+def test_every_route_of_the_api_is_throttled() -> None:
+    views = list(views_of_the_api())
+
+    assert len(views) > 20
+    assert [view.__name__ for view in views if not view.throttle_classes] == []
+
+
+@pytest.mark.parametrize("path", ["/api/products/?search=a", "/api/schema/", "/pinet/meta", "/user/signout"])
+def test_reading_is_counted_per_client_too(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    SimpleRateThrottle.cache.clear()
+    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "api", "2/min")
+
+    answers = [Client().get(path, **HERE) for _ in range(3)]
+
+    assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+    assert 0 < int(answers[-1]["Retry-After"]) <= 61
+    assert Client().get(path, **ELSEWHERE).status_code != 429
 
 
 # Pioneers ----------------------------------------------------------------------------------------------
