@@ -99,3 +99,12 @@ class SignInThrottle(Throttle):
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         return f"sign-in:{self.get_ident(request)}"
+
+
+class LogInThrottle(Throttle):
+    """Tries to log in to the admin, whatever the account: so nobody tries a few passwords on every name."""
+
+    scope = "log-in"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        return f"log-in:{self.get_ident(request)}"
