@@ -208,7 +208,7 @@ def test_the_schema_tells_what_the_list_takes_and_gives():
     operation = schema["paths"]["/api/products/"]["get"]
     assert {each["name"] for each in operation["parameters"]} == {"category", "search", "page", "page_size"}
     assert operation["security"] == [{}]
-    assert set(operation["responses"]) == {"200", "400", "404", "429"}
+    assert set(operation["responses"]) == {"200", "400", "404", "429", "503"}
     shown = schema["components"]["schemas"]["Variant"]["properties"]
     assert (shown["price"]["type"], shown["price"]["format"]) == ("string", "decimal")
     assert "nullable" not in schema["components"]["schemas"]["Picture"]["properties"]["url"]

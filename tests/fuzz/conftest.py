@@ -11,7 +11,7 @@ from tests.fuzz.effort import TRIED
 @pytest.fixture(autouse=True)
 def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the answer to nearly everything would be 429."""
-    for scope in ("pioneer", "stranger", "sign-in"):
+    for scope in [*SimpleRateThrottle.THROTTLE_RATES]:
         monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "1000000/min")
 
 
