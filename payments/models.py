@@ -120,11 +120,8 @@ class Order(models.Model):
         return reverse("order", args=[self.reference])
 
     def quantities(self) -> dict[int, int]:
-        """Return variant primary key -> units, summed over the lines; what `catalog.stock` takes."""
-        wanted: dict[int, int] = {}
-        for line in self.lines.all():
-            wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
-        return wanted
+        """Return variant primary key -> units; what `catalog.stock` takes."""
+        return {line.variant_id: line.quantity for line in self.lines.all()}
 
 
 class OrderLine(models.Model):

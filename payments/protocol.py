@@ -59,11 +59,10 @@ class WrongCaller(Exception):
 
 
 class NotCompleted(Exception):
-    """Pi has not completed the payment, so nothing was delivered. `status` is what is true now."""
+    """Pi has not completed the payment, so nothing was delivered."""
 
     def __init__(self, payment: PiPayment) -> None:
         super().__init__(f"payment {payment} is {payment.status}, not completed")
-        self.status = payment.status
 
 
 # The doors, in the order in which life opens them --------------------------------------------------
@@ -193,18 +192,17 @@ def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: By) -> PiPayme
     return payment
 
 
-def expire(order: Order, *, pi: PiClient, by: By) -> bool:
+def expire(order: Order, *, pi: PiClient, by: By) -> None:
     """This will close an order that nobody paid in time; held goods go back only after Pi has cancelled.
 
-    Returns whether the order is closed now. An order with a payment still open is left to `reconcile`.
+    An order with a payment still open is left to `reconcile`.
     """
-    if order.status == OrderStatus.RESERVED and order.held_by is not None:
+    if order.held_by is not None:
         settle(order.held_by, pi=pi, by=by, give_up=True)
         order.refresh_from_db()
     if order.status == OrderStatus.PENDING and not _has_open_payment(order):
         with transaction.atomic(durable=True):
             move(order, OrderStatus.EXPIRED, by=by)
-    return order.status == OrderStatus.EXPIRED
 
 
 def cancel_order(order: Order, *, by: By) -> Order:
@@ -212,7 +210,7 @@ def cancel_order(order: Order, *, by: By) -> Order:
 
     Raises Refused `order_closed` when it is paid or otherwise beyond that; then nothing was changed.
     """
-    if order.status == OrderStatus.RESERVED and order.held_by is not None:
+    if order.held_by is not None:
         settle(order.held_by, pi=PiClient(seconds=CALLBACK_SECONDS), by=by, give_up=True)
         order.refresh_from_db()
     if order.status == OrderStatus.PENDING:
@@ -364,7 +362,7 @@ def _refuse(payment: PiPayment, refusal: Refused, *, pi: PiClient, by: By) -> No
     if not payment.refusal:
         raise Overtaken(f"payment {payment} is {payment.status}")
     try:
-        settle(payment, pi=pi, by=by, give_up=True)
+        settle(payment, pi=pi, by=by)
     except (PiError, UnknownPayment):
         # It is cancelled by the next repeat or by the sweeper; the buyer is told why all the same.
         logger.warning("payment %s is refused, but not yet cancelled at Pi", payment)

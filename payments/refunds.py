@@ -26,7 +26,7 @@ def refundable(payment: PiPayment) -> Decimal:
         return Decimal(0)
     counted = payment.refunds.filter(status__in=COUNTED).values_list("amount", flat=True)
     # Summed in Python: SQLite adds decimals as floats.
-    return payment.amount - sum(counted, Decimal(0))
+    return payment.amount - sum(counted)
 
 
 def flag_for_refund(payment: PiPayment, *, reason: str, by: By) -> Refund:
@@ -55,7 +55,7 @@ def request_refund(payment: PiPayment, *, reason: str, by: By, asked_by: str = "
     return refund
 
 
-def reject(refund: Refund, *, by: By, note: str = "") -> None:
+def reject(refund: Refund, *, by: By, note: str) -> None:
     """This will withdraw a request, inside the caller's transaction. Raises IllegalMove once approved."""
     move(refund, RefundStatus.REJECTED, by=by, note=note)
 

@@ -22,10 +22,11 @@ from payments.models import (
     Pioneer,
     PiPayment,
     Refund,
+    amount_field,
     new_reference,
 )
 from payments.statuses import OrderStatus, PaymentStatus, RefundStatus
-from tests.catalog.goods import codes
+from tests.catalog.goods import codes, product, variant
 from tests.payments.rows import line, order, payment, pioneer, refund
 
 pytestmark = pytest.mark.django_db
@@ -245,6 +246,46 @@ def test_an_amount_comes_back_to_the_last_digit(amount: str) -> None:
     assert PiPayment.objects.filter(amount=Decimal(amount)).exists()
 
 
+def test_an_amount_is_pi_with_seven_places_within_fifteen_digits() -> None:
+    field = amount_field(null=True)
+
+    assert (field.max_digits, field.decimal_places, field.null) == (15, 7, True)
+
+
+# What rows are called, in the admin and in messages ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"kind": "moved", "after": "pending"}, "new → pending"),
+        ({"kind": "moved", "before": "pending", "after": "paid", "note": "late"}, "pending → paid late"),
+        ({"kind": "noted", "note": "shipped"}, "noted shipped"),
+        ({"kind": "refused"}, "refused"),
+    ],
+)
+def test_an_event_is_told_in_one_line(values: dict[str, str], words: str) -> None:
+    assert str(event(order=order(), **values)) == words
+
+
+def test_rows_are_called_what_people_call_them() -> None:
+    of = order()
+
+    assert of.get_absolute_url() == f"/orders/{of.reference}/"
+    assert str(line(of, quantity=2, name="Mug, blue")) == "2 × Mug, blue"
+    assert str(refund(payment=payment("completed"), amount=Decimal("1.50"))).startswith("1.5 π of ")
+    code = codes("SECRET", of=product("Voucher")).codes.get()
+    assert str(DeliveredCode(line=line(of, variant=code.variant), code=code)) == str(code)
+
+
+def test_an_order_tells_how_much_it_takes_of_what() -> None:
+    of, mugs, books = order(), variant(product("Mug")), variant(product("Book"))
+    line(of, variant=mugs, quantity=2)
+    line(of, variant=books, quantity=3)
+
+    assert of.quantities() == {mugs.pk: 2, books.pk: 3}
+
+
 # What holds rows together -----------------------------------------------------------------------------
 
 
@@ -271,7 +312,7 @@ def test_an_event_is_never_changed() -> None:
     written = event(order=order(), note="as it was")
     written.note = "as somebody wished it had been"
 
-    with pytest.raises(TypeError, match="written once"):
+    with pytest.raises(TypeError, match=r"^events are written once$"):
         written.save()
 
     assert Event.objects.get().note == "as it was"
@@ -280,7 +321,7 @@ def test_an_event_is_never_changed() -> None:
 def test_an_event_is_never_deleted() -> None:
     written = event(order=order())
 
-    with pytest.raises(TypeError, match="never deleted"):
+    with pytest.raises(TypeError, match=r"^events are never deleted$"):
         written.delete()
 
     assert Event.objects.count() == 1
