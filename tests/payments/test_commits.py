@@ -1,0 +1,38 @@
+"""What is decided is committed: no door runs inside a transaction that somebody else could roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import transaction
+
+from payments import protocol, refunds, staff, sweep
+from payments.moves import By, locked
+from tests.payments import rows
+from tests.payments.desk import asking
+from tests.payments.page import Page
+
+BY = By("staff carol", "test")
+NESTED = "^A durable atomic block cannot be nested within another atomic block"
+
+Door = Callable[[Page], object]
+DOORS: dict[str, Door] = {
+    "place_order": lambda alice: protocol.place_order(rows.pioneer(), {"book": 1}),
+    "report_error": lambda alice: protocol.report_error(rows.payment().identifier, "text", caller=None),
+    "expire": lambda alice: protocol.expire(rows.order(), pi=asking(), by=BY),
+    "cancel_order": lambda alice: protocol.cancel_order(rows.order(), by=BY),
+    "reopen": lambda alice: protocol.reopen(rows.order("expired"), by=BY),
+    "claim_next": lambda alice: sweep.claim_next(),
+    "flag_for_refund": lambda alice: refunds.flag_for_refund(rows.payment("completed"), reason="test", by=BY),
+    "reject_refund": lambda alice: staff.reject_refund(rows.refund(), by=BY, note="test"),
+    "honour": lambda alice: staff.honour(rows.order("needs_review"), by=BY),
+    "locked": lambda alice: locked(rows.payment()).__enter__(),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_no_door_joins_the_transaction_of_somebody_else(alice: Page, door: Door) -> None:
+    with transaction.atomic(), pytest.raises(RuntimeError, match=NESTED):
+        door(alice)
