@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments.models import Event, Order, PiPayment
+from payments import protocol
+from payments.models import Event, EventKind, Order, PiPayment
+from payments.moves import By, record
 from payments.protocol import ERRORS_KEPT
 from tests.catalog.goods import counted
 from tests.payments.page import Page, acts, status_of
@@ -130,6 +133,25 @@ def test_a_few_errors_per_payment_are_kept(alice: Page) -> None:
 
     notes = Event.objects.filter(kind="noted")
     assert (notes.count(), max(len(event.note) for event in notes)) == (ERRORS_KEPT, 200)
+
+
+def test_errors_are_counted_apart_from_all_else_that_is_written_down(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    protocol.report_error(identifier, "e" * 600, caller=None)
+    payment = PiPayment.objects.get(identifier=identifier)
+    for _ in range(ERRORS_KEPT):
+        with transaction.atomic():
+            record(payment, EventKind.NOTED, by=By("staff carol", "ask_pi"), note="asked Pi")
+
+    for _ in range(ERRORS_KEPT):
+        protocol.report_error(identifier, "again", caller=None)
+
+    notes = payment.events.filter(kind="noted", cause="report_error").values_list("actor", "note")
+    assert list(notes) == [("stranger", "e" * 200)] + [("stranger", "again")] * (ERRORS_KEPT - 1)
+    assert payment.events.filter(kind="moved").values_list("actor", "cause").first() == (
+        "stranger",
+        "report_error",
+    )
 
 
 @pytest.mark.parametrize("body", [{}, {"error": "x"}, {"paymentId": None, "error": {}}])

@@ -155,7 +155,7 @@ METADATA: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("metadata", METADATA, ids=lambda metadata: str(metadata)[:40])
+@pytest.mark.parametrize("metadata", METADATA)
 def test_a_payment_that_names_nothing_of_ours_is_refused(
     order: Order, shown: PaymentRecord, metadata: dict[str, Any]
 ) -> None:
