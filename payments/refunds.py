@@ -56,7 +56,8 @@ def request_refund(payment: PiPayment, *, reason: str, by: By, asked_by: str = "
 
 
 def reject(refund: Refund, *, by: By, note: str) -> None:
-    """This will withdraw a request, inside the caller's transaction. Raises IllegalMove once approved."""
+    """This will withdraw a request, or a refund that failed, inside the caller's transaction. Raises
+    IllegalMove while the money is on its way."""
     move(refund, RefundStatus.REJECTED, by=by, note=note)
 
 

@@ -45,16 +45,17 @@ class Declined(Exception):
 def honour(order: Order, *, by: By, note: str = "") -> Order:
     """This will make an order in review paid, and take and deliver its goods, on the word of staff.
 
-    Refund requests of the money that is used now are rejected in the same commit. No completed payment is
-    needed; the event tells how much was paid. Raises Declined when the money is on its way back, the goods
-    are gone or cannot be delivered.
+    Refunds of the money that is used now are rejected in the same commit, if they were only requested or
+    have failed: a failed one could be approved again, and the money would follow the goods. No completed
+    payment is needed; the event tells how much was paid. Raises Declined when the money is on its way back,
+    the goods are gone or cannot be delivered.
     """
     try:
         with _locked(order) as case:
             if case.order.status != OrderStatus.NEEDS_REVIEW:
                 raise Declined(f"Only an order in review can be honoured; this one is {_status(case.order)}.")
             case.decline_if_money_leaves()
-            for refund in case.requests_for_money_used():
+            for refund in case.idle_refunds_of_money_used():
                 refunds.reject(refund, by=by, note="the order is honoured")
             story = f"{note} ({case.paid_in_words()})".strip()
             hand_over(case.order, stock.take, by=by, note=story)
@@ -133,10 +134,10 @@ class _Case:
         if leaving and paid(self.payments) - leaving < self.order.total:
             raise Declined("Its money is on its way back to the buyer: the goods must stay here.")
 
-    def requests_for_money_used(self) -> list[Refund]:
+    def idle_refunds_of_money_used(self) -> list[Refund]:
         used = {payment.pk for payment in self._money_used()}
-        requested = (refund for refund in self.refunds if refund.status == RefundStatus.REQUESTED)
-        return [refund for refund in requested if refund.payment_id in used]
+        idle = (RefundStatus.REQUESTED, RefundStatus.FAILED)
+        return [refund for refund in self.refunds if refund.payment_id in used and refund.status in idle]
 
     def paid_in_words(self) -> str:
         if amount := paid(self.payments):

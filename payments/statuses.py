@@ -115,7 +115,7 @@ REFUND_MOVES: dict[str, frozenset[str]] = {
     RefundStatus.APPROVED: frozenset({RefundStatus.SENDING, RefundStatus.DONE}),
     RefundStatus.SENDING: frozenset({RefundStatus.SUBMITTED, RefundStatus.FAILED}),
     RefundStatus.SUBMITTED: frozenset({RefundStatus.DONE, RefundStatus.FAILED}),
-    RefundStatus.FAILED: frozenset({RefundStatus.APPROVED}),
+    RefundStatus.FAILED: frozenset({RefundStatus.APPROVED, RefundStatus.REJECTED}),
     RefundStatus.DONE: frozenset(),
     RefundStatus.REJECTED: frozenset(),
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from payments import protocol, refunds, staff
 from payments.models import DeliveredCode, Order, Refund
-from payments.moves import By
+from payments.moves import By, move
 from tests.catalog.goods import counted
 from tests.payments.desk import (
     CAROL,
@@ -128,6 +129,20 @@ def test_honouring_is_declined_while_the_money_goes_back(alice: Page) -> None:
         staff.honour(order, by=BY)
 
     assert everything() == before
+
+
+def test_honouring_rejects_a_refund_that_has_failed(alice: Page) -> None:
+    """Or it could be approved again, and the money would go after the goods."""
+    order = paid_after_cancel(alice, {"mug": 1})
+    refund = approve(Refund.objects.get())
+    with transaction.atomic():
+        move(refund, "sending", by=BY)
+        move(refund, "failed", by=BY)
+
+    order = staff.honour(order, by=BY)
+
+    refund.refresh_from_db()
+    assert (order.status, refund.status) == ("paid", "rejected")
 
 
 def test_honouring_is_declined_when_the_stock_is_gone(alice: Page) -> None:
