@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ from django.conf import settings
 from django.db import connection
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from payments.models import IDENTIFIER
 
@@ -106,17 +109,66 @@ class _KeyAuth(AuthBase):
         if not re.fullmatch("[!-~]+", secret):
             raise ValueError("is empty, or holds what cannot be sent")
         self._header = f"{scheme} {secret}"
+        self._secret = secret.encode()
+
+    def hide(self, content: bytes) -> bytes:
+        """Return an answer without the secret: who complains of a key may quote it."""
+        return content.replace(self._secret, b"(secret)")
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._header
         return request
 
 
+class _InTime(HTTPConnection):
+    """Waits for the head of an answer no longer than `timeout`, which by itself every byte starts anew."""
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        def shut() -> None:
+            if self.sock is not None:
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+        with _cut_off(shut, seconds=float(self.timeout or 0)):
+            return super().getresponse()
+
+
+class _InTimeAndSecret(_InTime, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _InTime
+
+
+class _SecretPool(HTTPSConnectionPool):
+    ConnectionCls = _InTimeAndSecret
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _use_our_pools(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        _use_our_pools(manager)
+        return manager
+
+
+def _use_our_pools(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecretPool}
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere. Told not to follow a redirect, requests still reads all of it and where it leads."""
+
+
 def _new_session() -> requests.Session:
-    pooled = requests.Session()
+    pooled = _Session()
     # Never retried here: only whoever asked knows whether repeating is harmless.
-    pooled.mount("https://", HTTPAdapter(pool_connections=2, pool_maxsize=32, max_retries=0))
-    pooled.mount("http://", HTTPAdapter(pool_connections=2, pool_maxsize=32, max_retries=0))
+    pooled.mount("https://", _Adapter(pool_connections=2, pool_maxsize=32, max_retries=0))
+    pooled.mount("http://", _Adapter(pool_connections=2, pool_maxsize=32, max_retries=0))
     pooled.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return pooled
 
@@ -142,7 +194,7 @@ class Caller:
                 url,
                 json=body,
                 auth=auth,
-                timeout=self._timeouts(),
+                timeout=self._timeout(),  # type: ignore[arg-type]
                 stream=True,
                 allow_redirects=False,
             ) as response:
@@ -156,13 +208,14 @@ class Caller:
             raise PiUnclear("the time for asking Pi is used up")
         return left
 
-    def _timeouts(self) -> tuple[float, float]:
+    def _timeout(self) -> Timeout:
+        """One limit for all of it, which a pair of numbers would not be. (requests takes it as it is.)"""
         left = self._left()
-        return min(CONNECT_SECONDS, left), left
+        return Timeout(connect=min(CONNECT_SECONDS, left), read=left, total=left)
 
     def _read(self, response: requests.Response) -> bytes:
         content = bytearray()
-        with _cut_off(response, seconds=self._left()):
+        with _cut_off(response.raw.shutdown, seconds=self._left()):
             for chunk in response.iter_content(16_384):
                 content += chunk
                 if len(content) > LARGEST_ANSWER:
@@ -219,13 +272,13 @@ class PiClient(Caller):
             raise PiUnclear(f"{method} {path}: Pi answered about another payment")
         return record
 
-    def _ask(self, method: str, path: str, auth: AuthBase, body: dict[str, str] | None = None) -> Any:
+    def _ask(self, method: str, path: str, auth: _KeyAuth, body: dict[str, str] | None = None) -> Any:
         url = settings.PI_API_URL + path
         status, content = self.call(method, url, what=f"{method} {path}", auth=auth, body=body)
         what = f"{method} {path}: HTTP {status}"
         if path == "/me" and status == HTTPStatus.UNAUTHORIZED:
             raise PiRefused("invalid_token", f"{what}: Pi does not know this access token")
-        answer = parse(content, what=what)
+        answer = parse(auth.hide(content), what=what)
         if status not in SUCCESS:
             raise _refusal(f"{method} {path}", status, answer, bearer=path == "/me")
         return answer
@@ -239,14 +292,14 @@ def _app_key() -> _KeyAuth:
 
 
 @contextmanager
-def _cut_off(response: requests.Response, *, seconds: float) -> Iterator[None]:
-    """This will end the answer after `seconds`. A read timeout does not: every byte starts it anew."""
+def _cut_off(shut: Callable[[], object], *, seconds: float) -> Iterator[None]:
+    """This will end an answer with `shut` after `seconds`. A read timeout does not: a byte starts it anew."""
 
-    def shut() -> None:
+    def shut_quietly() -> None:
         with suppress(ValueError, RuntimeError, OSError):  # it came to its end at the same moment
-            response.raw.shutdown()
+            shut()
 
-    timer = threading.Timer(seconds, shut)
+    timer = threading.Timer(seconds, shut_quietly)
     timer.daemon = True
     timer.start()
     try:
@@ -271,16 +324,16 @@ def as_record(answer: Any) -> PaymentRecord:
     try:
         status, transaction = answer["status"], answer["transaction"]
         return PaymentRecord(
-            identifier=_text(answer["identifier"], most=64),
-            user_uid=_text(answer["user_uid"], most=64),
-            amount=_amount(answer["amount"]),
+            identifier=as_text(answer["identifier"], most=64),
+            user_uid=as_text(answer["user_uid"], most=64),
+            amount=as_amount(answer["amount"]),
             memo=_words(answer.get("memo") or "")[:200],
             metadata=answer["metadata"] if isinstance(answer.get("metadata"), dict) else {},
-            direction=_text(answer["direction"], most=20),
-            network=_text(answer["network"], most=20),
-            from_address=_text(answer.get("from_address") or "", least=0, most=80),
-            to_address=_text(answer.get("to_address") or "", least=0, most=80),
-            txid=_text(transaction["txid"], most=64) if transaction is not None else None,
+            direction=as_text(answer["direction"], most=20),
+            network=as_text(answer["network"], most=20),
+            from_address=as_text(answer.get("from_address") or "", least=0, most=80),
+            to_address=as_text(answer.get("to_address") or "", least=0, most=80),
+            txid=as_text(transaction["txid"], most=64) if transaction is not None else None,
             developer_approved=_flag(status["developer_approved"]),
             transaction_verified=_flag(status["transaction_verified"]),
             developer_completed=_flag(status["developer_completed"]),
@@ -293,8 +346,8 @@ def as_record(answer: Any) -> PaymentRecord:
 def _as_user(answer: Any) -> PiUser:
     try:
         return PiUser(
-            uid=_text(answer["uid"], most=64),
-            username=_text(_words(answer.get("username") or ""), least=0, most=150),
+            uid=as_text(answer["uid"], most=64),
+            username=as_text(_words(answer.get("username") or ""), least=0, most=150),
             valid_until=_until(answer.get("credentials", {}).get("valid_until", {}).get("timestamp")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -326,8 +379,9 @@ def _no_such_number(text: str) -> None:
 def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     """Classify by the code in the body, not by the exact 4xx: many of those were never seen for certain."""
     code = answer.get("error") if isinstance(answer, dict) else None
+    code = _words(code) if isinstance(code, str) else None
     unclear = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
-    if unclear or not (isinstance(code, str) and code):
+    if unclear or not code:
         if isinstance(answer, dict) and "stellar.org" in str(answer.get("type", "")):
             return PiMisconfigured(f"{what}: PI_API_URL is a blockchain server, not Pi's API")
         return PiUnclear(f"{what}: HTTP {status}")
@@ -337,10 +391,10 @@ def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     if "api key" in code.lower() or code == "forbidden":
         return PiMisconfigured(f"{what}: {code}"[:200])
     detail = answer.get("verification_error") or answer.get("error_message") or ""
-    return PiRefused(code[:64], f"{what}: {code} {detail}"[:300])
+    return PiRefused(code[:64], _words(f"{what}: {code} {detail}")[:300])
 
 
-def _text(value: Any, *, most: int, least: int = 1) -> str:
+def as_text(value: Any, *, most: int, least: int = 1) -> str:
     """A name of something: taken to the letter, or not at all."""
     if not isinstance(value, str) or not least <= len(value) <= most or _words(value) != value:
         raise ValueError("not a text of the expected length")
@@ -360,7 +414,7 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def _amount(value: Any) -> Decimal:
+def as_amount(value: Any) -> Decimal:
     if not isinstance(value, Decimal) or not SMALLEST_AMOUNT <= value < LARGEST_AMOUNT:
         raise ValueError("not an amount of Pi")
     amount = value.quantize(SMALLEST_AMOUNT)

@@ -168,6 +168,16 @@ def test_a_redirect_is_not_followed(http: responses.RequestsMock) -> None:
     assert len(http.calls) == 1
 
 
+@pytest.mark.parametrize("location", [b"http://[::1", b"http://\xff\xfe/", b"//x:1e9", b""])
+def test_where_a_redirect_leads_is_not_even_read(settings: Any, location: bytes) -> None:
+    moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
+    with (
+        server(lambda connected: connected.sendall(moved)) as settings.PI_API_URL,
+        pytest.raises(PiUnclear),
+    ):
+        client().get_payment(ID)
+
+
 def test_a_cookie_is_not_kept(http: responses.RequestsMock) -> None:
     get(http, APPROVED, headers={"Set-Cookie": "session=1; Path=/"})
 
@@ -452,6 +462,7 @@ def server(answer: Callable[[socket.socket], None] = socket.socket.close) -> Ite
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+MOVED = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -468,6 +479,9 @@ def drip(connected: socket.socket, head: bytes, piece: bytes) -> None:
 
 SLOW = {
     "says nothing": (b"", b""),
+    "drips in the head": (HEAD + b"X: ", b"y"),
+    "is about to go on for ever": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "drips in a redirect": (MOVED + b"Content-Length: 99999\r\n\r\n", b" "),
     "stops after the head": (HEAD + b"Content-Length: 999\r\n\r\n", b""),
     "drips": (HEAD + b"Content-Length: 99999\r\n\r\n", b" "),
     "drips without an end": (HEAD + b"Connection: close\r\n\r\n", b" "),
@@ -540,7 +554,8 @@ def test_one_budget_serves_several_calls(
     for _ in range(2):
         with pytest.raises(PiUnclear, match="used up"):
             pi.get_payment(ID)
-    assert [call.request.req_kwargs["timeout"] for call in http.calls] == [(3.0, 9.0), (3.0, 4.0)]
+    limits = [call.request.req_kwargs["timeout"] for call in http.calls]
+    assert [(limit.connect_timeout, limit.total) for limit in limits] == [(3.0, 9.0), (3.0, 4.0)]
 
 
 # Refusals ---------------------------------------------------------------------------------------------
@@ -596,6 +611,14 @@ def test_a_long_refusal_is_cut(http: responses.RequestsMock) -> None:
         get(http, json.dumps({"error": "x" * 9999, "error_message": "y" * 9999}), status=400)
 
     assert (len(refused.value.code), len(str(refused.value))) == (64, 300)
+
+
+def test_a_refusal_is_told_in_words_that_can_be_kept_and_shown(http: responses.RequestsMock) -> None:
+    body = '{"error":"a\\u0000\\ud800b","error_message":"c\\u0000\\udc00d"}'
+    with pytest.raises(PiRefused) as refused:
+        get(http, body, status=400)
+
+    assert (refused.value.code, str(refused.value)) == ("a?b", f"GET /payments/{ID}: a?b c?d")
 
 
 HORIZON = '{"type":"https://stellar.org/horizon-errors/not_found","title":"Resource Missing","status":404}'
@@ -788,6 +811,14 @@ def test_no_failure_shows_key_or_token(
     everything = "\n".join([*shown, caplog.text])
     assert settings.PI_API_KEY not in everything
     assert TOKEN not in everything
+
+
+def test_not_even_one_who_quotes_the_key_makes_us_show_it(http: responses.RequestsMock) -> None:
+    body = json.dumps({"error": f"Invalid API key: {settings.PI_API_KEY}"})
+    with pytest.raises(PiMisconfigured) as problem:
+        get(http, body, status=401)
+
+    assert str(problem.value) == f"GET /payments/{ID}: Invalid API key: (secret)"
 
 
 @pytest.mark.parametrize(
