@@ -17,7 +17,7 @@ import requests
 from django.conf import settings
 from requests.auth import AuthBase
 
-from payments.pi_client import Caller, PiUnclear, parse
+from payments.pi_client import Caller, PiUnclear, as_amount, as_text, parse
 
 TXID = r"[0-9a-fA-F]{64}"
 WALLET = r"G[A-Z2-7]{55}"
@@ -65,8 +65,8 @@ class Horizon(Caller):
         """This will return the network's passphrase, which at Pi is its name."""
         answer = self._get("/")
         try:
-            return str(answer["network_passphrase"])
-        except (KeyError, TypeError) as error:
+            return as_text(answer["network_passphrase"], most=200)
+        except (KeyError, TypeError, ValueError) as error:
             raise PiUnclear("GET /: this is no Horizon") from error
 
     def has_wallet(self, address: str) -> bool:
@@ -124,12 +124,12 @@ def _as_payment(txid: str, shown: Any, operations: Any) -> ChainPayment:
         return ChainPayment(
             txid=txid,
             successful=shown["successful"] is True,
-            memo=str(shown.get("memo") or ""),
-            from_address=str(operation["from"]),
-            to_address=str(operation["to"]),
-            amount=Decimal(operation["amount"]),
+            memo=as_text(shown.get("memo") or "", least=0, most=200),
+            from_address=as_text(operation["from"], most=80),
+            to_address=as_text(operation["to"], most=80),
+            amount=as_amount(Decimal(as_text(operation["amount"], most=30))),
         )
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise PiUnclear(f"transaction {txid} is not one payment of Pi") from error
 
 
