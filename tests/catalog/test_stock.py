@@ -1,5 +1,6 @@
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
@@ -35,6 +36,7 @@ def test_every_function_moves_the_stock_or_refuses(function, tracked, before, qu
         with pytest.raises(stock.OutOfStock) as refused:
             function({tea.pk: quantity})
         assert refused.value.variant_id == tea.pk
+        assert str(refused.value) == f"variant {tea.pk} is out of stock"
     else:
         function({tea.pk: quantity})
 
@@ -67,6 +69,19 @@ def test_a_basket_that_is_refused_leaves_nothing_behind(function):
 def test_what_does_not_exist_is_out_of_stock(function):
     with pytest.raises(stock.OutOfStock):
         function({404: 1})
+
+
+@pytest.mark.parametrize("function", [stock.hold, stock.take, stock.release, stock.consume])
+def test_only_what_is_named_changes(function):
+    mug = product()
+    wanted, also, other = (variant(mug, reserved=3, on_hand=9) for _ in range(3))
+
+    function({also.pk: 1, wanted.pk: 2})
+
+    moved = {stock.hold: (1, 0), stock.take: (0, -1), stock.release: (-1, 0), stock.consume: (-1, -1)}
+    reserved, on_hand = moved[function]
+    assert counted(wanted) == (3 + 2 * reserved, 9 + 2 * on_hand)
+    assert (counted(also), counted(other)) == ((3 + reserved, 9 + on_hand), (3, 9))
 
 
 def test_goods_held_without_limit_can_be_counted_later():
@@ -115,7 +130,7 @@ def test_staff_change_stock_by_a_difference_whatever_they_saw_before():
 def test_the_stock_of_codes_changes_with_the_codes_only():
     voucher = codes("AAA")
 
-    with pytest.raises(ValueError, match="only with the codes"):
+    with pytest.raises(ValueError, match=r"^the stock of codes changes only with the codes$"):
         stock.change_on_hand(voucher, by=1)
 
 
@@ -168,10 +183,22 @@ def test_a_code_is_not_sold_twice():
     assert [code.text for code in first + second] == ["AAA", "BBB"]
 
 
+def test_what_is_sold_now_is_marked_with_the_time():
+    before = timezone.now()
+
+    (sold,) = stock.sell_codes(codes("AAA").pk, 1)
+
+    sold.refresh_from_db()
+    assert before <= sold.sold_at <= timezone.now()
+
+
 def test_missing_codes_are_reported_and_none_is_sold():
     voucher = codes("AAA")
 
-    with pytest.raises(stock.CodesMissing, match=f"variant {voucher.pk}: 1 of 2"), transaction.atomic():
+    with (
+        pytest.raises(stock.CodesMissing, match=f"^variant {voucher.pk}: 1 of 2 codes are left$"),
+        transaction.atomic(),
+    ):
         stock.sell_codes(voucher.pk, 2)
 
     assert DeliveryCode.objects.filter(sold_at=None).count() == 1

@@ -44,6 +44,12 @@ def test_a_closed_payment_needs_no_attention_any_more(alice: Page) -> None:
     assert payment.events.get(after="cancelled").note == "Pi does not know it. the key was changed"
 
 
+def test_a_payment_may_be_closed_without_a_note(alice: Page) -> None:
+    payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY)
+
+    assert payment.events.get(after="cancelled").note == "Pi does not know it."
+
+
 def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
     payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY)
 
@@ -98,7 +104,7 @@ def test_a_payment_that_is_over_is_not_closed(alice: Page) -> None:
     alice.pi.calls.clear()
     before = everything()
 
-    with pytest.raises(staff.Declined, match="Only an open payment can be closed; this one is completed"):
+    with pytest.raises(staff.Declined, match=r"^Only an open payment can be closed; this one is completed\.$"):
         staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     assert (everything(), acts(alice.pi)) == (before, [])

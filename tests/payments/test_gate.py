@@ -176,6 +176,8 @@ def test_a_payment_that_names_nothing_of_ours_is_refused(
         ({"productId": "apple_pie_1"}, "names productId apple_pie_1"),
         ({"order": "a", "productId": "b"}, "names order a"),
         ({"order": "a\x00b"}, "names order ab"),
+        ({"order": "x" * 500}, "names order " + "x" * 108),
+        ({"order": 5, "productId": "b"}, "names productId b"),
         ({"paymentType": "donation"}, "names nothing"),
     ],
 )

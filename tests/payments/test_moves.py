@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +88,7 @@ def test_every_other_move_is_illegal_and_changes_nothing(
     subject = WRITE[kind](before)
     as_it_was = stored(subject)
 
-    with pytest.raises(IllegalMove, match=f"{before} -> {after}"):
+    with pytest.raises(IllegalMove, match=f"^{re.escape(str(subject))}: {before} -> {after}$"):
         move(subject, after, by=BY, **VALUES[kind](after))
 
     assert (stored(subject), subject.status) == (as_it_was, before)
@@ -160,7 +161,7 @@ def test_who_is_overtaken_changes_nothing(kind: type[Subject], before: str, mean
     kind._default_manager.filter(pk=subject.pk).update(status=meanwhile, **VALUES[kind](meanwhile))
     as_it_is = stored(subject)
 
-    with pytest.raises(Overtaken, match=f"no longer {before}"):
+    with pytest.raises(Overtaken, match=f"^{re.escape(str(subject))} is no longer {before}$"):
         move(subject, to, by=BY, **values)
 
     assert (stored(subject), subject.status) == (as_it_is, before)
@@ -193,7 +194,7 @@ def test_status_and_event_are_one_commit() -> None:
 def test_nothing_moves_outside_a_transaction() -> None:
     order = rows.order()
 
-    with pytest.raises(NoTransaction):
+    with pytest.raises(NoTransaction, match=f"^{order}: open a transaction first$"):
         move(order, "cancelled", by=BY)
 
     assert (stored(order)["status"], Event.objects.count()) == ("pending", 0)
@@ -312,6 +313,22 @@ def test_a_story_begins_with_the_first_status(kind: type[Subject]) -> None:
     begin(subject, by=BY, note="seen")
 
     assert story(subject) == [("", STATUSES[kind].values[0])]
+    assert subject.events.get().note == "seen"
+
+
+def test_what_needs_no_words_is_told_without() -> None:
+    order = rows.order()
+
+    begin(order, by=BY)
+    move(order, "cancelled", by=BY)
+    record(order, EventKind.NOTED, by=BY)
+
+    told = order.events.values_list("kind", "before", "after", "note")
+    assert list(told) == [
+        ("moved", "", "pending", ""),
+        ("moved", "pending", "cancelled", ""),
+        ("noted", "", "", ""),
+    ]
 
 
 @pytest.mark.parametrize("kind", STATUSES)

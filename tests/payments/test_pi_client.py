@@ -900,3 +900,23 @@ def test_any_answer_about_a_user_does_too(status: int, body: bytes) -> None:
     assert 0 < len(user.uid) <= 64
     assert len(user.username) <= 150
     assert user.valid_until.tzinfo is UTC
+
+
+# The session ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["http://", "https://"])
+def test_a_session_repeats_nothing_and_has_room_for_many_threads(scheme: str) -> None:
+    adapter = pi_client._new_session().adapters[scheme]
+
+    assert adapter.max_retries.total == 0
+    assert (adapter._pool_connections, adapter._pool_maxsize) == (2, 32)
+
+
+def test_a_session_takes_no_cookie_from_anybody(http: responses.RequestsMock) -> None:
+    http.get(PAYMENT_URL, headers={"Set-Cookie": "session=1; Path=/"})
+    session = pi_client._new_session()
+
+    session.get(PAYMENT_URL, timeout=9)
+
+    assert list(session.cookies) == []

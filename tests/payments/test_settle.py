@@ -1,0 +1,192 @@
+"""The heart, asked directly: which step comes next, and what is made of a refusal that explains nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from payments import protocol
+from payments.fold import Contradiction
+from payments.models import Event, Pioneer, PiPayment
+from payments.moves import By, Overtaken
+from payments.ordering import Refused
+from payments.pi_client import PaymentRecord, PiRefused
+from tests.payments import rows
+from tests.payments.desk import asking
+from tests.payments.page import Page, acts, status_of
+
+pytestmark = pytest.mark.django_db
+BY = By("reconcile_payments", "reconcile")
+TXID = "a" * 64
+
+
+def shown(**changes: Any) -> PaymentRecord:
+    record: dict[str, Any] = {
+        "identifier": "payment",
+        "user_uid": "u-1",
+        "amount": Decimal(1),
+        "memo": "",
+        "metadata": {},
+        "direction": "user_to_app",
+        "network": "Pi Testnet",
+        "from_address": "",
+        "to_address": "",
+        "txid": None,
+        "developer_approved": False,
+        "transaction_verified": False,
+        "developer_completed": False,
+        "cancelled": False,
+    }
+    return PaymentRecord(**record | changes)
+
+
+@pytest.mark.parametrize(
+    ("status", "at_pi", "give_up", "step"),
+    [
+        ("created", {}, False, None),
+        ("created", {}, True, "cancel"),
+        ("created", {"txid": TXID}, False, "complete"),
+        ("created", {"txid": TXID}, True, "complete"),
+        ("approving", {}, False, "approve"),
+        ("approving", {}, True, "cancel"),
+        ("approved", {}, False, None),
+        ("approved", {}, True, "cancel"),
+        ("submitted", {}, False, "complete"),
+        ("submitted", {}, True, "complete"),
+        ("failed", {"txid": TXID}, True, None),
+        ("failed", {"txid": TXID, "transaction_verified": True}, False, "complete"),
+        ("completed", {"txid": TXID}, True, None),
+        ("cancelled", {}, True, None),
+        ("cancelled", {"txid": TXID}, False, None),
+    ],
+)
+def test_the_next_step_follows_from_what_is_true(
+    status: str, at_pi: dict[str, Any], give_up: bool, step: str | None
+) -> None:
+    assert protocol._next_step(rows.payment(status), shown(**at_pi), give_up=give_up) == step
+
+
+@pytest.mark.parametrize("status", ["created", "approving", "approved"])
+def test_what_was_refused_is_given_up_by_whoever_looks(status: str) -> None:
+    payment = rows.payment(status, refusal="amount_mismatch")
+
+    assert protocol._next_step(payment, shown(), give_up=False) == "cancel"
+
+
+@pytest.mark.parametrize(
+    ("code", "at_pi"),
+    [
+        ("missing_scope", {"txid": TXID}),
+        ("verification_failed", {}),
+        ("verification_failed", {"txid": TXID, "transaction_verified": True}),
+    ],
+)
+def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi: dict[str, Any]) -> None:
+    payment = rows.payment("submitted")
+
+    with pytest.raises(PiRefused):
+        protocol._stuck(payment, shown(**at_pi), PiRefused(code, "no"), by=BY)
+
+    assert status_of(payment.identifier) == "submitted"
+
+
+@pytest.mark.parametrize("code", ["verification_failed", "not_verified"])
+def test_a_transaction_that_pi_does_not_verify_has_failed_for_pis_reason(code: str) -> None:
+    payment = rows.payment("submitted")
+
+    payment = protocol._stuck(payment, shown(txid=TXID), PiRefused(code, "no such memo"), by=BY)
+
+    assert (payment.status, payment.events.get(after="failed").note) == ("failed", "no such memo")
+
+
+def test_what_was_let_through_meanwhile_is_not_refused(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    payment = PiPayment.objects.get(identifier=identifier)
+
+    with pytest.raises(Overtaken, match=f"^payment {identifier} is approved$"):
+        protocol._refuse(payment, Refused("out_of_stock"), pi=asking(), by=BY)
+
+    payment.refresh_from_db()
+    assert (payment.status, payment.refusal) == ("approved", "")
+
+
+def test_a_refusal_is_written_down_once_and_for_what_came_first(alice: Page) -> None:
+    payment = rows.payment(identifier=alice.create_payment(alice.order({"mug": 1})))
+
+    for code in ("out_of_stock", "order_closed"):
+        protocol._refuse(payment, Refused(code), pi=asking(), by=BY)
+
+    payment.refresh_from_db()
+    assert (payment.status, payment.refusal) == ("cancelled", "out_of_stock")
+    assert payment.events.get(kind="refused").note == str(Refused("out_of_stock"))
+
+
+def test_a_rival_that_waits_is_given_up_after_ten_minutes_though_the_goods_are_held(alice: Page) -> None:
+    order, first = alice.approved({"mug": 1})
+    second = alice.rival_payment(order)
+    alice.cancel(second)
+    PiPayment.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+
+    for payment in PiPayment.objects.all():
+        protocol.reconcile(payment, pi=asking(), by=BY)
+
+    assert (status_of(first), status_of(second)) == ("approved", "cancelled")
+
+
+def test_what_pi_answers_without_doing_it_is_asked_once(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.tamper(identifier, status=alice.pi.payment(identifier)["status"])
+    alice.pi.calls.clear()
+
+    with pytest.raises(
+        Contradiction, match=re.escape(f"Pi answered cancel of {identifier}, but nothing has moved")
+    ):
+        protocol.recover(identifier, caller=None)
+
+    payment = PiPayment.objects.get()
+    assert acts(alice.pi) == ["GET", "cancel"]
+    assert (payment.status, payment.attention) == (
+        "approved",
+        "Pi answered “cancel”, but its record has not moved.",
+    )
+
+
+def test_not_completed_says_what_is_true(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+
+    with pytest.raises(protocol.NotCompleted, match=f"^payment {identifier} is approved, not completed$"):
+        protocol.complete(identifier, TXID, caller=None)
+
+
+DOORS = {
+    "cancel": lambda identifier, caller: protocol.cancel(identifier, caller=caller),
+    "recover": lambda identifier, caller: protocol.recover(identifier, caller=caller),
+    "report_error": lambda identifier, caller: protocol.report_error(identifier, "broke", caller=caller),
+    "complete": lambda identifier, caller: protocol.complete(identifier, TXID, caller=caller),
+    "approve": lambda identifier, caller: protocol.approve(identifier, caller=caller),
+}
+
+
+@pytest.mark.parametrize("cause", DOORS)
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_every_door_signs_what_it_changes(alice: Page, cause: str, known: bool) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    if known:
+        protocol.cancel(identifier, caller=None)
+    before = list(Event.objects.values_list("pk", flat=True))
+    if cause == "complete":
+        alice.pi.approve(identifier)
+        alice.pi.sign(identifier)
+    elif cause != "approve":
+        alice.pi.cancel_by_user(identifier)
+
+    payment = DOORS[cause](identifier, Pioneer.objects.get(username="alice"))
+
+    events = Event.objects.exclude(pk__in=before)
+    assert {(event.actor, event.cause) for event in events} == {("pioneer alice", cause)}
+    assert payment.status in {"cancelled", "completed", "approved"}
