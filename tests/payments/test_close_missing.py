@@ -104,7 +104,9 @@ def test_a_payment_that_is_over_is_not_closed(alice: Page) -> None:
     alice.pi.calls.clear()
     before = everything()
 
-    with pytest.raises(staff.Declined, match=r"^Only an open payment can be closed; this one is completed\.$"):
+    with pytest.raises(
+        staff.Declined, match=r"^Only an open payment can be closed; this one is completed\.$"
+    ):
         staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     assert (everything(), acts(alice.pi)) == (before, [])
