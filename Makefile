@@ -14,12 +14,13 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-sqlite test-postgres test-browser lint lock clean
+.PHONY: help run test test-sqlite test-postgres test-browser mutants lint lock clean
 
 help:
 	@echo "make run            start the demo: the shop, a simulated Pi and a phone to buy with (PORT, PI_PORT)"
 	@echo "make test           all tests: on SQLite, on PostgreSQL, and in a browser"
 	@echo "make test-sqlite    one part of them; also test-postgres and test-browser (ARGS='-k approve')"
+	@echo "make mutants        break the code in small ways, and show that a test notices each (an hour or two; goes on where it was)"
 	@echo "make lint           ruff, mypy, missing migrations, requirements that were not locked"
 	@echo "make lock           pin requirements*.in in requirements*.txt (ARGS=--upgrade for newer versions)"
 	@echo "make clean          remove the virtualenvs and caches; the demo's data in var/ stays"
@@ -36,6 +37,9 @@ test-browser: $(VENV)/requirements-dev
 	@$(IN_VENV) -m tests.browser.ensure_chromium
 	TEST_DATABASE=sqlite $(IN_VENV) -m pytest --numprocesses auto tests/browser $(ARGS)
 
+mutants: $(VENV)/requirements-dev $(VENV)/requirements-mutants
+	$(IN_VENV) -m tests.mutants
+
 lint: $(VENV)/requirements-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -45,14 +49,14 @@ lint: $(VENV)/requirements-dev
 
 lock: $(VENV)/python
 	@$(IN_VENV) -m pip install --quiet $(UV)
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-mutants; do \
 	    $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	        $(ARGS) --output-file $$name.txt $$name.in || exit 1; \
 	done
 
 clean:
-	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up ------------------------------------------------------------------------------------------
@@ -69,7 +73,7 @@ $(VENV)/python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/requirements $(VENV)/requirements-dev: $(VENV)/%: %.txt $(VENV)/python
+$(VENV)/requirements $(VENV)/requirements-dev $(VENV)/requirements-mutants: $(VENV)/%: %.txt $(VENV)/python
 	@echo "Installing $< …"
 	@$(IN_VENV) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@

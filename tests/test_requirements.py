@@ -20,7 +20,7 @@ def pinned(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text(), flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-mutants"])
 def test_everything_asked_for_is_pinned(name: str) -> None:
     pins = pinned(f"{name}.txt")
 
@@ -35,6 +35,12 @@ def test_the_tests_run_on_the_versions_of_the_shop() -> None:
     assert pinned("requirements.txt").items() <= pinned("requirements-dev.txt").items()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_mutants_are_tried_with_the_versions_of_the_tests() -> None:
+    tests, mutants = pinned("requirements-dev.txt"), pinned("requirements-mutants.txt")
+
+    assert {name: mutants[name] for name in mutants.keys() & tests.keys()}.items() <= tests.items()
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-mutants.txt"])
 def test_the_pins_name_no_index_and_no_folder(name: str) -> None:
     assert re.findall(r"^--|://|^\S+ @ ", (ROOT / name).read_text(), flags=re.MULTILINE) == []

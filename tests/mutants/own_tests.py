@@ -1,0 +1,61 @@
+"""A plugin of pytest: what a mutant breaks must be noticed by the tests of that module, or by a whole story.
+
+Nearly every test signs in and looks a payment up, so nearly every test would be asked about the client. That
+takes a minute for each mutant that survives, and a test that fails for its sake says little about the client.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+STORIES = "tests/test_shop.py"
+DOORS = (
+    "tests/payments/test_approve.py",
+    "tests/payments/test_cancel.py",
+    "tests/payments/test_commits.py",
+    "tests/payments/test_complete.py",
+    "tests/payments/test_ordering.py",
+    "tests/payments/test_place_order.py",
+    "tests/payments/test_reconcile.py",
+    "tests/payments/test_recover.py",
+    "tests/payments/test_recover_payments.py",
+    "tests/payments/test_settle.py",
+)
+OWN_TESTS = {
+    "catalog.stock": ("tests/catalog/test_stock.py",),
+    "payments.fold": (*DOORS, "tests/payments/test_honour.py"),
+    "payments.gate": ("tests/payments/test_gate.py", "tests/payments/test_approve.py"),
+    "payments.models": ("tests/payments/test_models.py",),
+    "payments.moves": ("tests/payments/test_commits.py", "tests/payments/test_moves.py"),
+    "payments.pi_client": ("tests/payments/test_outgoing_list.py", "tests/payments/test_pi_client.py"),
+    "payments.protocol": DOORS,
+    "payments.refunds": (
+        "tests/payments/test_commits.py",
+        "tests/payments/test_honour.py",
+        "tests/payments/test_refunds.py",
+    ),
+    "payments.sign_in": ("tests/payments/test_openapi.py", "tests/payments/test_sign_in.py"),
+    "payments.staff": (
+        "tests/payments/test_close_missing.py",
+        "tests/payments/test_commits.py",
+        "tests/payments/test_honour.py",
+        "tests/payments/test_reject_refund.py",
+        "tests/payments/test_ship.py",
+    ),
+    "payments.sweep": (
+        "tests/payments/test_cleanup_stale_orders.py",
+        "tests/payments/test_commits.py",
+        "tests/payments/test_reconcile.py",
+        "tests/payments/test_reconcile_payments.py",
+    ),
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    module = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")[0]
+    if module in OWN_TESTS:
+        wanted = (STORIES, *OWN_TESTS[module])
+        config.hook.pytest_deselected(items=[item for item in items if not item.nodeid.startswith(wanted)])
+        items[:] = [item for item in items if item.nodeid.startswith(wanted)]
