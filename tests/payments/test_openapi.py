@@ -37,6 +37,12 @@ def operations(schema: Any) -> list[tuple[str, str, Any]]:
     ]
 
 
+def test_the_schema_says_which_token_is_meant(schema: Any) -> None:
+    assert schema["components"]["securitySchemes"] == {
+        "pioneer": {"type": "http", "scheme": "bearer", "description": "The token of /user/signin."}
+    }
+
+
 def test_the_schema_is_valid_and_without_a_warning(schema: Any) -> None:
     assert schema["openapi"].startswith("3.0")
     assert schema["info"]["title"] == "pistore"

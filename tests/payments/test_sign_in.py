@@ -16,7 +16,9 @@ from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
 from payments.models import Pioneer
+from payments.pi_client import PiRefused
 from payments.sign_in import SALT, InvalidToken, uid_of
+from payments.sign_in import sign_in as exchange
 from pi_simulator import Pioneer as PiPioneer
 from pi_simulator import Simulator
 from tests.payments.page import Page
@@ -185,6 +187,8 @@ def test_a_token_that_pi_says_is_over_is_not_exchanged(pi: Simulator, browser: C
 
     assert sign_in(browser, "any") == (401, INVALID)
     assert not Pioneer.objects.exists()
+    with pytest.raises(PiRefused, match=r"^GET /me: this access token is over$"):
+        exchange("any")
 
 
 # Tokens that Pi does not take, and bodies that hold none -------------------------------------------------
@@ -329,6 +333,15 @@ def test_what_we_did_not_sign_for_a_pioneer_opens_nothing(browser: Client, token
     status, answer = me(browser, token())
 
     assert (status, answer) == (401, {"error": "invalid_token", "message": "Sign in again."})
+
+
+# A signed token of exactly 2,000 letters cannot be made: in base 64 every fourth length is missing.
+@pytest.mark.parametrize(("length", "status"), [(1_999, 200), (2_001, 401)])
+def test_a_token_is_read_up_to_a_length_that_none_has(alice: Page, length: int, status: int) -> None:
+    until = int(in_an_hour())
+    tokens = (signed(uid=alice.pioneer.uid, until=until, pad="x" * pad) for pad in range(1_200, 1_800))
+
+    assert me(alice.client, next(token for token in tokens if len(token) == length))[0] == status
 
 
 def test_a_token_is_worth_nothing_with_one_letter_changed(alice: Page) -> None:
