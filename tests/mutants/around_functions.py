@@ -28,6 +28,7 @@ from tests.mutants.mutant import Mutant
 Position = tuple[int, int]
 
 ROOT = Path(__file__).parent.parent.parent
+CONFIGS_FOLDER = Path("tests/mutants")
 CONFIGS = ("models.toml", "constants.toml")
 COPIED = (
     "catalog",
@@ -39,6 +40,7 @@ COPIED = (
     "manage.py",
     "pyproject.toml",
 )
+COMPILED = shutil.ignore_patterns("__pycache__")
 WORKERS = os.cpu_count() or 2
 # An operator can be replaced by eleven others. With most of them nothing can even be imported: a test that
 # notices those has shown nothing.
@@ -51,10 +53,15 @@ LAST = "Migrations for "
 
 
 def run() -> None:
-    """This will try every mutant that has not been tried yet, in as many copies as there are processors."""
+    """This will try every mutant that has not been tried yet, in as many copies as there are processors.
+
+    Exits when the tests fail without any.
+    """
     for number in range(WORKERS):
         _copy_project(_tree(number))
     for config in CONFIGS:
+        if _cosmic_ray("baseline", config, tree=_tree(0)).wait():
+            sys.exit(f"what {config} runs fails without any mutant")
         workers = [_begin(config, number) for number in range(WORKERS)]
         try:
             failed = [worker for worker in workers if worker.wait()]
@@ -87,7 +94,7 @@ def _copy_project(tree: Path) -> None:
     tree.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, dirs_exist_ok=True)
+            shutil.copytree(ROOT / name, tree / name, ignore=COMPILED, dirs_exist_ok=True)
         else:
             shutil.copy2(ROOT / name, tree / name)
 
@@ -95,9 +102,9 @@ def _copy_project(tree: Path) -> None:
 def _begin(config: str, number: int) -> subprocess.Popen[bytes]:
     """Start a worker on its share, with a new list of work where the code is another than before."""
     tree = _tree(number)
-    configured, session = Path("tests/mutants", config), Path(config).with_suffix(".sqlite")
+    session = Path(config).with_suffix(".sqlite")
     with chdir(tree):
-        paths = [Path(path) for path in load_config(configured)["module-path"]]
+        paths = [Path(path) for path in load_config(CONFIGS_FOLDER / config)["module-path"]]
         code = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
         stamp = session.with_suffix(".sha256")
         if not stamp.exists() or stamp.read_text() != code:
@@ -107,9 +114,16 @@ def _begin(config: str, number: int) -> subprocess.Popen[bytes]:
                 work.clear()
                 work.add_work_items(items[number::WORKERS])
             stamp.write_text(code)
+    return _cosmic_ray("exec", config, str(session), tree=tree)
+
+
+def _cosmic_ray(command: str, config: str, *more: str, tree: Path) -> subprocess.Popen[bytes]:
     programs = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
-    return subprocess.Popen([programs / "cosmic-ray", "exec", configured, session], cwd=tree, env=environment)
+    return subprocess.Popen(
+        [programs / "cosmic-ray", command, CONFIGS_FOLDER / config, *more],
+        cwd=tree,
+        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"},
+    )
 
 
 def _worth_trying(mutation: MutationSpec) -> bool:
