@@ -9,11 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.core.files.storage import Storage, storages
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import FileExtensionValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
+# What every browser shows. A name that a server would take for a page or a script is no picture's.
+PICTURES = ("jpg", "jpeg", "png", "gif", "webp", "avif")
 # The smallest amount that Pi's chain can express (7 decimal places).
 SMALLEST_AMOUNT = Decimal("0.0000001")
 
@@ -90,7 +92,11 @@ class Product(models.Model):
 class Picture(models.Model):
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="pictures")
     image = models.ImageField(
-        upload_to="products", width_field="width", height_field="height", max_length=200
+        upload_to="products",
+        width_field="width",
+        height_field="height",
+        max_length=200,
+        validators=[FileExtensionValidator(PICTURES)],
     )
     width = models.PositiveIntegerField(editable=False, default=0)
     height = models.PositiveIntegerField(editable=False, default=0)
