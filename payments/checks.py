@@ -8,6 +8,7 @@
     payments.W004  SQLite                          one writer at a time
     payments.W005  ORDER_HOLD_MINUTES is odd       holds that are too short, or that block the stock
     payments.W006  ALLOWED_ORIGINS without https   access tokens could be read on the way
+    payments.W007  ALLOWED_HOSTS holds a star      whoever asks could choose the shop's name in links
 
 Whether the settings are right, only Pi can say: `manage.py pi_doctor` asks.
 """
@@ -90,6 +91,13 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
             "The database is SQLite.",
             "Set DATABASE_URL to PostgreSQL for a shop that more than a few people use at once.",
             "payments.W004",
+        ),
+        *_if(
+            "*" in settings.ALLOWED_HOSTS,
+            "ALLOWED_HOSTS lets every name in.",
+            "Name the shop's own, like shop.example,www.shop.example: links are made with the name that was "
+            "asked for.",
+            "payments.W007",
         ),
     ]
 

@@ -21,6 +21,7 @@ GOOD_SHOP: dict[str, object] = {
     "DEBUG": False,
     "DATABASES": {"default": POSTGRES},
     "CACHES": {"default": SHARED},
+    "ALLOWED_HOSTS": ["shop.example"],
     "ALLOWED_ORIGINS": ["https://frontend.example"],
     "PI_VALIDATION_KEY": KEY,
     "PI_NETWORK": "Pi Network",
@@ -71,6 +72,7 @@ def test_a_good_shop_has_nothing_to_be_told(found: Found) -> None:
         ("PI_VALIDATION_KEY", KEY + "\n", "payments.W002"),
         ("PI_SDK_SANDBOX", True, "payments.W003"),
         ("DATABASES", {"default": SQLITE}, "payments.W004"),
+        ("ALLOWED_HOSTS", ["shop.example", "*"], "payments.W007"),
         ("ORDER_HOLD_MINUTES", 4, "payments.W005"),
         ("ORDER_HOLD_MINUTES", 121, "payments.W005"),
     ],
@@ -85,6 +87,7 @@ def test_what_would_hurt_is_told(found: Found, setting: str, value: object, iden
         ("PI_VALIDATION_KEY", ""),
         ("PI_VALIDATION_KEY", KEY.upper()),
         ("ALLOWED_ORIGINS", []),
+        ("ALLOWED_HOSTS", [".shop.example"]),
         ("ALLOWED_ORIGINS", ["https://a.example", "https://b.example:8443"]),
         ("ORDER_HOLD_MINUTES", 5),
         ("ORDER_HOLD_MINUTES", 120),
@@ -108,7 +111,9 @@ def test_a_developers_frontend_needs_no_https(found: Found) -> None:
 def test_the_demo_is_not_told_what_only_a_shop_needs(found: Found) -> None:
     unshared = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
-    assert found(deploy=False, DATABASES={"default": SQLITE}, CACHES={"default": unshared}) == []
+    demo = {"DATABASES": {"default": SQLITE}, "CACHES": {"default": unshared}, "ALLOWED_HOSTS": ["*"]}
+
+    assert found(deploy=False, **demo) == []
 
 
 def test_a_right_shop_passes_every_check_of_all_apps() -> None:
