@@ -14,7 +14,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-sqlite test-postgres test-browser mutants lint lock clean
+.PHONY: help run test test-sqlite test-postgres test-browser mutants lint lock audit clean
 
 help:
 	@echo "make run            start the demo: the shop, a simulated Pi and a phone to buy with (PORT, PI_PORT)"
@@ -23,6 +23,7 @@ help:
 	@echo "make mutants        break the code in small ways, and show that a test notices each (an hour or two; goes on where it was)"
 	@echo "make lint           ruff, mypy, missing migrations, requirements that were not locked"
 	@echo "make lock           pin requirements*.in in requirements*.txt (ARGS=--upgrade for newer versions)"
+	@echo "make audit          ask the package index whether holes are known in what the shop runs on"
 	@echo "make clean          remove the virtualenvs and caches; the demo's data in var/ stays"
 
 run: $(VENV)/requirements .env
@@ -54,6 +55,9 @@ lock: $(VENV)/python
 	        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	        $(ARGS) --output-file $$name.txt $$name.in || exit 1; \
 	done
+
+audit: $(VENV)/python
+	@$(IN_VENV) -m tests.audit
 
 clean:
 	rm -rf .venv .venv-* mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
