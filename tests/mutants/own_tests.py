@@ -25,7 +25,7 @@ DOORS = (
 )
 OWN_TESTS = {
     "catalog.stock": ("tests/catalog/test_stock.py",),
-    "payments.fold": (*DOORS, "tests/payments/test_honour.py"),
+    "payments.fold": (*DOORS, "tests/payments/test_fold.py", "tests/payments/test_honour.py"),
     "payments.gate": ("tests/payments/test_gate.py", "tests/payments/test_approve.py"),
     "payments.models": ("tests/payments/test_models.py",),
     "payments.moves": ("tests/payments/test_commits.py", "tests/payments/test_moves.py"),
@@ -55,7 +55,7 @@ OWN_TESTS = {
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     module = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")[0]
-    if module in OWN_TESTS:
-        wanted = (STORIES, *OWN_TESTS[module])
-        config.hook.pytest_deselected(items=[item for item in items if not item.nodeid.startswith(wanted)])
-        items[:] = [item for item in items if item.nodeid.startswith(wanted)]
+    own = OWN_TESTS.get(module) or [file for files in OWN_TESTS.values() for file in files]
+    wanted = (STORIES, *own)
+    config.hook.pytest_deselected(items=[item for item in items if not item.nodeid.startswith(wanted)])
+    items[:] = [item for item in items if item.nodeid.startswith(wanted)]

@@ -7,10 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from catalog.models import Variant
 from payments.models import Order, OrderLine, Pioneer, PiPayment, Refund
+from payments.pi_client import PaymentRecord
 from payments.statuses import OrderStatus, PaymentStatus, RefundStatus
 from tests.catalog.goods import variant
 
@@ -49,6 +51,27 @@ def line(of: Order | None = None, **fields: Any) -> OrderLine:
     return OrderLine.objects.create(
         **{"order": of or order(), "name": "Mug", "unit_price": Decimal(1), "quantity": 1} | fields
     )
+
+
+def shown(**changes: Any) -> PaymentRecord:
+    """Pi's record of a payment of 1 π by alice to this shop, which she has not signed."""
+    record: dict[str, Any] = {
+        "identifier": "payment",
+        "user_uid": "u-1",
+        "amount": Decimal(1),
+        "memo": "",
+        "metadata": {},
+        "direction": "user_to_app",
+        "network": settings.PI_NETWORK,
+        "from_address": "",
+        "to_address": settings.PI_WALLET_ADDRESS,
+        "txid": None,
+        "developer_approved": False,
+        "transaction_verified": False,
+        "developer_completed": False,
+        "cancelled": False,
+    }
+    return PaymentRecord(**record | changes)
 
 
 # What a row must have in a status, and so what a move to it brings along.

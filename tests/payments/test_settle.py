@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,34 +14,15 @@ from payments.fold import Contradiction
 from payments.models import Event, Pioneer, PiPayment
 from payments.moves import By, Overtaken
 from payments.ordering import Refused
-from payments.pi_client import PaymentRecord, PiRefused
+from payments.pi_client import PiRefused
+from pi_simulator.calls import Call
 from tests.payments import rows
-from tests.payments.desk import asking
+from tests.payments.desk import asking, story
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
 BY = By("reconcile_payments", "reconcile")
 TXID = "a" * 64
-
-
-def shown(**changes: Any) -> PaymentRecord:
-    record: dict[str, Any] = {
-        "identifier": "payment",
-        "user_uid": "u-1",
-        "amount": Decimal(1),
-        "memo": "",
-        "metadata": {},
-        "direction": "user_to_app",
-        "network": "Pi Testnet",
-        "from_address": "",
-        "to_address": "",
-        "txid": None,
-        "developer_approved": False,
-        "transaction_verified": False,
-        "developer_completed": False,
-        "cancelled": False,
-    }
-    return PaymentRecord(**record | changes)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +48,14 @@ def shown(**changes: Any) -> PaymentRecord:
 def test_the_next_step_follows_from_what_is_true(
     status: str, at_pi: dict[str, Any], give_up: bool, step: str | None
 ) -> None:
-    assert protocol._next_step(rows.payment(status), shown(**at_pi), give_up=give_up) == step
+    assert protocol._next_step(rows.payment(status), rows.shown(**at_pi), give_up=give_up) == step
 
 
 @pytest.mark.parametrize("status", ["created", "approving", "approved"])
 def test_what_was_refused_is_given_up_by_whoever_looks(status: str) -> None:
     payment = rows.payment(status, refusal="amount_mismatch")
 
-    assert protocol._next_step(payment, shown(), give_up=False) == "cancel"
+    assert protocol._next_step(payment, rows.shown(), give_up=False) == "cancel"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +70,7 @@ def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi:
     payment = rows.payment("submitted")
 
     with pytest.raises(PiRefused):
-        protocol._stuck(payment, shown(**at_pi), PiRefused(code, "no"), by=BY)
+        protocol._stuck(payment, rows.shown(**at_pi), PiRefused(code, "no"), by=BY)
 
     assert status_of(payment.identifier) == "submitted"
 
@@ -99,7 +79,7 @@ def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi:
 def test_a_transaction_that_pi_does_not_verify_has_failed_for_pis_reason(code: str) -> None:
     payment = rows.payment("submitted")
 
-    payment = protocol._stuck(payment, shown(txid=TXID), PiRefused(code, "no such memo"), by=BY)
+    payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "no such memo"), by=BY)
 
     assert (payment.status, payment.events.get(after="failed").note) == ("failed", "no such memo")
 
@@ -190,3 +170,31 @@ def test_every_door_signs_what_it_changes(alice: Page, cause: str, known: bool) 
     events = Event.objects.exclude(pk__in=before)
     assert {(event.actor, event.cause) for event in events} == {("pioneer alice", cause)}
     assert payment.status in {"cancelled", "completed", "approved"}
+
+
+def test_what_pi_refuses_without_a_reason_that_we_know_is_for_staff_to_look_at() -> None:
+    payment = rows.payment("approved")
+
+    with pytest.raises(PiRefused):
+        protocol._stuck(payment, rows.shown(), PiRefused("missing_scope", "x" * 500), by=BY)
+
+    payment.refresh_from_db()
+    assert payment.attention == f"{protocol.STUCK} ({'x' * 500})"[:200]
+
+
+def test_what_the_chain_shows_is_signed_by_whoever_found_it(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    txid = alice.pi.sign(identifier, recorded=False)
+
+    def completed_meanwhile(call: Call) -> None:
+        if call.path.endswith("/complete"):
+            alice.pi.before_call = None
+            alice.pi.record_transaction(identifier)
+            alice.pi.complete(identifier, txid)
+
+    alice.pi.before_call = completed_meanwhile
+
+    payment = protocol.recover_paid(identifier, txid, pi=asking(), by=BY)
+
+    assert payment.status == "completed"
+    assert story(payment)[-1] == (BY.actor, BY.cause, "approved", "completed")
