@@ -136,6 +136,11 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = BASE_DIR / "var" / "media"
+FILE_UPLOAD_HANDLERS = [
+    "pistore.uploads.FromStaffAlone",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 # Goods that are sold as files: never below MEDIA_ROOT, where anybody could fetch them.
 DOWNLOADS_ROOT = BASE_DIR / "var" / "downloads"
 STORAGES = {
