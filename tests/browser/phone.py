@@ -84,6 +84,13 @@ class Phone:
         """One step back in the shop's history."""
         self._frame().evaluate("history.back()")
 
+    def change_size(self, width: int, text: str) -> None:
+        """Another phone: so many pixels wide, its owner's text so large (as in "200%")."""
+        self.page.set_viewport_size(SIZE | {"width": width})
+        shop = self._frame()
+        shop.wait_for_function("width => window.innerWidth === width", arg=width)
+        shop.evaluate("text => { document.documentElement.style.fontSize = text; }", text)
+
     def _frame(self) -> Frame:
         return next(frame for frame in self.page.frames if frame.url.startswith(self.shop))
 

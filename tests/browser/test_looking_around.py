@@ -157,3 +157,44 @@ def test_without_a_network_the_page_stays_and_says_so(phone: Phone) -> None:
     app.get_by_role("link", name="Mug").click()
 
     expect(app.get_by_role("button", name="Buy now")).to_be_visible()
+
+
+LONG = "Hand-thrown mug for the Donaudampfschifffahrtsgesellschaftskapitänswitwe, with saucer and spoon"
+
+# What sticks out of the screen, and what a thumb would miss. A link within a sentence may be as low as its
+# line, and a number can be typed into a field as narrow as two digits, because buttons stand beside it.
+MISFITS = """() => {
+  const misfits = [];
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth > width) misfits.push("the page scrolls sideways");
+  for (const thing of document.querySelectorAll("a, button, input:not([type=radio]), textarea, .option")) {
+    const { width: across, height, right } = thing.getBoundingClientRect();
+    if (!across || thing.matches(".skip, p a")) continue;
+    const name = `${thing.tagName} ${thing.className} ${thing.textContent.trim()}`;
+    const least = thing.type === "number" ? 26 : 44;
+    if (across < least || height < 44) misfits.push(`${name}: ${across} x ${height}`);
+    if (right > width && !thing.closest(".chips")) misfits.push(`${name}: sticks out`);
+  }
+  return misfits;
+}"""
+
+
+def test_nothing_sticks_out_and_everything_can_be_tapped(phone: Phone) -> None:
+    Product.objects.filter(slug="mug").update(name=LONG)
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    phone.pay()
+    expect(app.locator(".code-box")).to_be_visible()
+    receipt = f"/orders/{Order.objects.get().reference}/"
+
+    misfits = {}
+    for path in ("/", "/products/mug/", "/basket/?line=mug:2", receipt, "/orders/"):
+        app = phone.open(path)
+        expect(app.get_by_text("@alice")).to_be_visible()
+        expect(app.locator(".waiting:visible")).to_have_count(0)
+        # A phone, a small one, and one for tired eyes.
+        for width, text in ((390, "100%"), (320, "100%"), (390, "200%")):
+            phone.change_size(width, text)
+            misfits[path, width, text] = app.locator("html").evaluate(MISFITS)
+
+    assert {where: found for where, found in misfits.items() if found} == {}
