@@ -224,6 +224,23 @@ def test_pi_is_away_for_a_while_and_nothing_is_lost(phone: Phone, pi: Simulator,
     assert only_order() == ("fulfilled", 1, 1)
 
 
+def test_a_completion_whose_answer_was_lost_is_asked_for_again(phone: Phone, pi: Simulator) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    phone.page.clock.install()
+    pi.faults.add("lose_answer", path="/complete", times=1)
+    app.locator(".pay-button").click()
+    phone.sign()
+    # Pi has completed it, so the SDK is content and says nothing more.
+    expect(phone.wallet).to_have_attribute("data-stage", "done")
+    expect(app.get_by_role("heading", name="Pi is not answering")).to_be_visible()
+
+    phone.page.clock.fast_forward(12_000)
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    assert only_order() == ("fulfilled", 1, 1)
+
+
 def test_two_windows_pay_one_order_once(phone: Phone, pi: Simulator) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()

@@ -11,6 +11,9 @@ let flight = null;
 
 // Longer than the SDK takes to give up on a wallet that does not answer.
 const SILENCE_SECONDS = 150;
+// Later than the SDK would have called again, and as often as it would have.
+const REPEAT_SECONDS = 12;
+const REPEATS = 6;
 
 // Straight from the tap: a browser lets the wallet open only then, so nothing may be awaited before.
 export function pay(button) {
@@ -46,14 +49,25 @@ async function approve(own, paymentId) {
   refresh();
 }
 
-async function complete(own, paymentId, txid) {
+async function complete(own, paymentId, txid, repeats = REPEATS) {
   begin(own, "complete", "finishing");
+  clearTimeout(own.again);
   try {
     await post("complete", { paymentId, txid });
   } catch (refusal) {
-    if (isAway(refusal)) tell(own, awayPhrase(refusal));
+    if (isAway(refusal)) {
+      tell(own, awayPhrase(refusal));
+      completeAgain(own, paymentId, txid, repeats - 1);
+    }
   }
   refresh();
+}
+
+// Where only the answer was lost, Pi has completed it, and the SDK has no reason to call again. So we do.
+function completeAgain(own, paymentId, txid, repeats) {
+  clearTimeout(own.again);
+  const again = () => own === flight && own.live && complete(own, paymentId, txid, repeats);
+  if (repeats) own.again = setTimeout(again, REPEAT_SECONDS * 1000);
 }
 
 // Nobody repeats this one, so we do.
