@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -269,3 +271,28 @@ def test_every_payment_is_compared_also_beyond_one_page(alice: Page, monkeypatch
         alice.buy({"book": 1})
 
     assert run("--pi")[0][-1].startswith("5 payments compared with Pi: 5 the same")
+
+
+def test_a_long_comparison_tells_how_far_it_is(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_ledger, "TELL_EVERY", 2)
+    for _ in range(5):
+        alice.buy({"book": 1})
+    signs = io.StringIO()
+
+    call_command("check_ledger", "--pi", stdout=io.StringIO(), stderr=signs)
+
+    assert signs.getvalue().splitlines() == [
+        "2 payments compared with Pi so far.",
+        "4 payments compared with Pi so far.",
+    ]
+
+
+def test_told_to_stop_it_stops_and_does_not_say_that_all_is_well(alice: Page) -> None:
+    for _ in range(3):
+        alice.buy({"book": 1})
+    alice.pi.before_call = lambda call: os.kill(os.getpid(), signal.SIGTERM)
+
+    printed, error = run("--pi")
+
+    assert printed[-1].startswith("1 payments compared with Pi: 1 the same")
+    assert error == "Stopped before everything was looked at. What was looked at is in order."

@@ -14,12 +14,15 @@ from django.utils import timezone
 
 from catalog.models import Variant
 from payments import chain_ledger, ledger, pi_ledger
+from payments.management.stopping import Stop, stop_on_signals
 from payments.models import Event, Order, PiPayment, Refund
 from payments.pi_client import PiError
 from payments.pi_ledger import Comparison, Verdict
 
 # At most five questions a second: the buyers' payments come first.
 REST_SECONDS = 0.2
+# That makes 20 seconds from one sign of life to the next.
+TELL_EVERY = 100
 
 
 class Command(BaseCommand):
@@ -38,15 +41,21 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, pi: bool, chain: int | None, **options: Any) -> None:
-        problems = self._check_database()
-        if pi:
-            problems += self._compare(pi_ledger.compare_all(pause=_rest), "payments compared with Pi")
-        if chain is not None:
-            since = timezone.now() - timedelta(days=chain)
-            comparisons = chain_ledger.compare_since(since, pause=_rest)
-            problems += self._compare(comparisons, f"transactions of {chain} days compared with the chain")
+        with stop_on_signals() as stop:
+            problems = self._check_database()
+            if pi:
+                comparisons = pi_ledger.compare_all(pause=_rest)
+                problems += self._compare(comparisons, "payments compared with Pi", stop)
+            if chain is not None:
+                since = timezone.now() - timedelta(days=chain)
+                comparisons = chain_ledger.compare_since(since, pause=_rest)
+                problems += self._compare(
+                    comparisons, f"transactions of {chain} days compared with the chain", stop
+                )
         if problems:
             raise CommandError(f"{problems} problems were found.")
+        if stop.wanted:
+            raise CommandError("Stopped before everything was looked at. What was looked at is in order.")
 
     def _check_database(self) -> int:
         found = 0
@@ -67,13 +76,17 @@ class Command(BaseCommand):
         self.stdout.write(f"{counts} checked: {found or 'no'} differences.")
         return found
 
-    def _compare(self, comparisons: Iterable[Comparison], what: str) -> int:
+    def _compare(self, comparisons: Iterable[Comparison], what: str, stop: Stop) -> int:
         found: Counter[Verdict] = Counter()
         try:
             for comparison in comparisons:
                 found[comparison.verdict] += 1
                 if comparison.verdict != Verdict.SAME:
                     self.stdout.write(f"{comparison.verdict.value}: {comparison}")
+                if found.total() % TELL_EVERY == 0:
+                    self.stderr.write(f"{found.total()} {what} so far.")
+                if stop.wanted:
+                    break
         except PiError as problem:
             found[Verdict.NOT_ASKED] += 1
             self.stdout.write(f"not asked: the rest, because of this: {problem}")
