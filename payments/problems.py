@@ -124,10 +124,15 @@ def _page(request: HttpRequest, status_code: int, code: str, text: str) -> HttpR
     if request.path.startswith(API_PATHS):
         return JsonResponse({"error": code, "message": text}, status=status_code)
     # Nobody frames the admin, not even its errors; a buyer must read ours inside Pi's frame.
-    page = _page_for_people if request.path.startswith("/admin/") else framable_by_pi(_page_for_people)
+    page = _page_for_staff if request.path.startswith("/admin/") else framable_by_pi(_page_for_people)
     return page(request, status_code, text)
 
 
 def _page_for_people(request: HttpRequest, status_code: int, text: str) -> HttpResponse:
     template = "404.html" if status_code == status.HTTP_404_NOT_FOUND else "500.html"
     return render(request, template, {"message": text}, status=status_code)
+
+
+def _page_for_staff(request: HttpRequest, status_code: int, text: str) -> HttpResponse:
+    """Without a word to buyers, and without Pi's script, which has no business where staff are logged in."""
+    return render(request, "admin/problem.html", {"title": text}, status=status_code)

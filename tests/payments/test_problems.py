@@ -9,8 +9,10 @@ import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DataError, IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import include, path
+from django.utils.functional import SimpleLazyObject
+from pytest_django import Settings
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -20,8 +22,9 @@ from payments.models import PiPayment
 from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
 from payments.pi_client import InsideTransaction, PiMisconfigured, PiRefused, PiUnclear
-from payments.problems import ANSWERS
+from payments.problems import ANSWERS, server_error
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
+from tests.payments.staff_room import member
 
 SECRET = "a detail that is nobody else's business"
 
@@ -199,3 +202,28 @@ def test_a_host_that_is_not_ours_is_refused_in_json(path: str, host: str) -> Non
 
     assert (response.status_code, response["Content-Type"]) == (400, "application/json")
     assert response.json()["error"] == "bad_request"
+
+
+@pytest.mark.django_db
+def test_staff_read_no_word_to_buyers_and_no_script_of_pi(settings: Settings) -> None:
+    client = member("victor")
+
+    for address, status, text in (
+        ("/admin/catalog/product/", 403, "This is not allowed."),
+        ("/admin/nothing/", 404, "There is nothing here."),
+    ):
+        response = client.get(address)
+        page = response.content.decode()
+        assert (response.status_code, response["X-Frame-Options"]) == (status, "DENY")
+        assert text in page
+        assert "paying" not in page
+        assert settings.PI_SDK_URL not in page
+
+
+def test_staff_are_told_of_a_mistake_also_without_a_database(rf: RequestFactory) -> None:
+    request = rf.get("/admin/")
+    request.user = request._messages = SimpleLazyObject(lambda: pytest.fail("the database is asked"))
+
+    response = server_error(request)
+
+    assert (response.status_code, "Something broke on our side" in response.content.decode()) == (500, True)
