@@ -102,6 +102,7 @@ export const answers = {
   "@pi:app:sdk:open_url_in_system_browser": openInSystemBrowser,
   "@pi:app:share_dialog:open": share,
   "@pi:app:conversation:open_with_id": openConversation,
+  "@pi:app:sdk:track_location": () => ({}),
   "@pi:app:error:auth": () => ({}),
   "@pi:app:error:unknown": () => ({}),
 };
