@@ -159,6 +159,11 @@ def test_a_loop_goes_on_until_it_is_told_to_stop(alice: Page, rests: list[float]
     assert rests == [31, 31, 31]
 
 
+def test_a_loop_with_nothing_to_do_says_so_once(db: None, rests: list[float]) -> None:
+    assert run("--loop", "31") == (["0 payments looked at, 0 moved, 0 in trouble."], "")
+    assert rests == [31, 31, 31]
+
+
 def test_a_loop_tells_of_an_outage_and_goes_on(alice: Page, rests: list[float]) -> None:
     alice.approved({"mug": 1})
     make_due()
@@ -169,7 +174,6 @@ def test_a_loop_tells_of_an_outage_and_goes_on(alice: Page, rests: list[float]) 
     assert [line.partition(" (")[0] for line in printed] == [
         "0 payments looked at, 0 moved, 0 in trouble.",
         "Pi cannot be asked now",
-        "0 payments looked at, 0 moved, 0 in trouble.",
         "Pi cannot be asked now",
         "1 payments looked at, 0 moved, 0 in trouble.",
     ]

@@ -36,12 +36,15 @@ class Command(BaseCommand):
                     self.stderr.write(f"{problem} Next round in {loop} seconds.")
                 close_old_connections()
                 stop.sleep(loop)
-                problem = "" if stop.wanted else self._round(stop)
+                problem = "" if stop.wanted else self._round(stop, quietly=True)
         if problem:
             raise CommandError(problem)
 
-    def _round(self, stop: Stop) -> str:
-        """Look at everything that is due. Returns what went wrong, as a sentence, or nothing."""
+    def _round(self, stop: Stop, *, quietly: bool = False) -> str:
+        """Look at everything that is due. Returns what went wrong, as a sentence, or nothing.
+
+        Quietly, a round in which nothing was due leaves no line: a loop would fill the log with them.
+        """
         asked = moved = trouble = 0
         try:
             for payment, outcome in reconcile_due(proceed=lambda: not stop.wanted, by=BY):
@@ -57,7 +60,8 @@ class Command(BaseCommand):
         except DatabaseProblem as error:
             return f"The database failed ({error}). The rest keeps its place in the queue."
         finally:
-            self.stdout.write(f"{asked} payments looked at, {moved} moved, {trouble} in trouble.")
+            if asked or not quietly:
+                self.stdout.write(f"{asked} payments looked at, {moved} moved, {trouble} in trouble.")
         return f"{trouble} payments are in trouble: staff can see why." if trouble else ""
 
 
