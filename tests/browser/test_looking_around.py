@@ -96,6 +96,7 @@ def test_pi_is_asked_once_who_it_is_however_many_pages_one_looks_at(phone: Phone
     app = phone.sign_in()
 
     app.get_by_role("link", name="Mug").click()
+    expect(app.get_by_role("button", name="Buy now")).to_be_visible()
     app.get_by_role("link", name="Orders").click()
     expect(app.get_by_text("You have not ordered anything yet")).to_be_visible()
     phone.go_back()
