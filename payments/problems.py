@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions, status
@@ -113,6 +114,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """A database that is away for a moment is no mistake of ours: whoever comes back soon is served."""
+    if isinstance(sys.exception(), OperationalError):
+        code, name, text = ANSWERS[DatabaseError]
+        response = _page(request, code, name or "", text or "")
+        response["Retry-After"] = RETRY_SECONDS
+        return response
     return _page(request, 500, "server_error", "Something broke on our side. Nothing is lost.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import include, path
@@ -160,7 +160,14 @@ def test_that_pi_is_down_is_one_line_in_the_log(raising: Client, caplog: pytest.
 
 # Django's own failures ---------------------------------------------------------------------------------
 
-OF_DJANGO = {"not found": 404, "forbidden by Django": 403, "suspicious": 400, "a mistake": 500}
+OF_DJANGO = {
+    "not found": 404,
+    "forbidden by Django": 403,
+    "suspicious": 400,
+    "a mistake": 500,
+    "database race": 500,
+    "database busy": 503,
+}
 
 
 @pytest.mark.parametrize(("name", "status"), OF_DJANGO.items())
@@ -180,6 +187,16 @@ def test_people_get_a_page(raising: Client, name: str, status: int) -> None:
 
     assert (response.status_code, response["Content-Type"]) == (status, "text/html; charset=utf-8")
     assert SECRET not in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/api/plain", "/plain"])
+def test_while_the_database_is_away_people_and_programs_are_told_when_to_come_back(
+    raising: Client, path: str
+) -> None:
+    response = raising.get(f"{path}/database busy")
+
+    assert (response.status_code, response["Retry-After"]) == (503, "10")
+    assert ANSWERS[DatabaseError][2] in response.content.decode()
 
 
 @pytest.mark.parametrize(
