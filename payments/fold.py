@@ -7,7 +7,7 @@ which come twice or in the wrong order end the same. Money first, goods second.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -44,7 +44,7 @@ def fold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
     if shown.txid:
         return _record_submitted(payment, shown, by=by)
     if shown.cancelled:
-        return record_cancelled(payment, by=by)
+        return record_cancelled(payment, by=by, could_be_signed=shown.developer_approved)
     if payment.status in LIVE and payment.order is not None:
         code = gate.mismatch(payment.order, shown)
         if code:
@@ -77,13 +77,20 @@ def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
     return payment
 
 
-def record_cancelled(payment: PiPayment, *, by: By, note: str = "") -> PiPayment:
-    """The goods that this payment holds go back in the commit that marks it cancelled."""
+def record_cancelled(
+    payment: PiPayment, *, by: By, note: str = "", could_be_signed: bool = False
+) -> PiPayment:
+    """The goods that this payment holds go back in the commit that marks it cancelled.
+
+    `could_be_signed`: Pi says that it was approved, even where a restored database has forgotten it.
+    """
     if payment.status not in OPEN:
         return payment
     with locked(payment) as (payment, order):
         if payment.status in OPEN:
-            move(payment, PaymentStatus.CANCELLED, by=by, note=note, next_check_at=_watch(payment))
+            watched = could_be_signed or payment.held_at is not None
+            next_check_at = timezone.now() + LOOK_AGAIN if watched else None
+            move(payment, PaymentStatus.CANCELLED, by=by, note=note, next_check_at=next_check_at)
             if order is not None and order.held_by_id == payment.pk:
                 in_time = order.expires_at > timezone.now()
                 to = OrderStatus.PENDING if in_time else OrderStatus.EXPIRED
@@ -94,7 +101,13 @@ def record_cancelled(payment: PiPayment, *, by: By, note: str = "") -> PiPayment
 def record_failed(payment: PiPayment, *, by: By, note: str) -> PiPayment:
     with locked(payment) as (payment, order):
         if payment.status == PaymentStatus.SUBMITTED:
-            move(payment, PaymentStatus.FAILED, by=by, note=note, next_check_at=_watch(payment))
+            move(
+                payment,
+                PaymentStatus.FAILED,
+                by=by,
+                note=note,
+                next_check_at=timezone.now() + LOOK_AGAIN,
+            )
             held_here = order is not None and order.held_by_id == payment.pk
             if order is not None and (held_here or order.status == OrderStatus.PENDING):
                 _review(order, ReviewReason.TX_UNVERIFIED, by=by)
@@ -216,7 +229,3 @@ def attend(subject: Order | PiPayment, text: str) -> None:
     if subject.attention != text:
         type(subject)._default_manager.filter(pk=subject.pk).update(attention=text)
         subject.attention = text
-
-
-def _watch(payment: PiPayment) -> datetime | None:
-    return timezone.now() + LOOK_AGAIN if payment.held_at is not None else None

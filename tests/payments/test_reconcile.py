@@ -133,6 +133,32 @@ def test_the_day_of_watching_begins_at_the_end_however_long_pi_was_down(alice: P
     assert order.status == "paid"
 
 
+def test_what_pi_says_was_approved_is_watched_even_if_our_own_record_of_it_is_lost(alice: Page) -> None:
+    """A database that was restored, or that lost its last commit, does not know that it held the goods."""
+    order = alice.order({"mug": 1})
+    identifier = alice.create_payment(order)
+    alice.pi.approve(identifier)
+    alice.pi.sign(identifier, recorded=False)
+    alice.incomplete(identifier)
+    alice.pi.record_transaction(identifier)
+    make_old(hours=23)
+
+    assert sweep_once() == ["completed"]
+
+    assert Order.objects.get(reference=order["reference"]).status == "paid"
+
+
+def test_what_pi_doubts_is_watched_even_if_our_own_record_of_it_is_lost(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.pi.approve(identifier)
+    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+    assert status_of(identifier) == "failed"
+    alice.pi.verify_transaction(identifier)
+    make_old(hours=23)
+
+    assert sweep_once() == ["completed"]
+
+
 def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.incomplete(identifier)
