@@ -99,6 +99,13 @@ class Control:
         self._simulator.reset()
         return {}
 
+    def payments(self, fields: Answer, identifier: str) -> Answer:
+        """Pi's books: every payment of the app, and the hash of its transaction on the chain, or null"""
+        shown = self._simulator.payments()
+        return {
+            "payments": [p | {"on_chain": self._simulator.txid_of(p["identifier"])} for p in shown],
+        }
+
     def payment(self, fields: Answer, identifier: str) -> Answer:
         """One payment as the API would send it"""
         return self._simulator.payment(identifier)
@@ -165,6 +172,7 @@ _TABLE: list[tuple[str, str, Command]] = [
     ("POST", "/faults/clear", Control.clear_faults),
     ("POST", "/clock", Control.move_clock),
     ("POST", "/reset", Control.reset),
+    ("GET", "/payments", Control.payments),
     ("GET", _PAYMENT, Control.payment),
     ("POST", f"{_PAYMENT}/sign", Control.sign),
     ("POST", f"{_PAYMENT}/record", Control.record),

@@ -10,17 +10,21 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 USER = "pistore"
 
-# Nothing here has to survive a power cut.
-OPTIONS = {"listen_addresses": "", "max_connections": "150", "fsync": "off", "full_page_writes": "off"}
+SOCKET_ONLY = {"listen_addresses": "", "max_connections": "150"}
+# Nothing here has to survive a power cut, or lives long enough to be cleaned up; and a cleaner takes locks.
+IN_A_HURRY = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 # The server lives as long as somebody holds the other end of this shell's input, so that it stops even when
 # the tests are killed and can stop nothing themselves.
@@ -28,13 +32,18 @@ LEASH = '"$@" & read -r _; kill -INT $!; wait $!'
 
 
 class Server:
-    """A server that listens on a socket in `folder`, from `start` to `stop`."""
+    """A server that listens on a socket in `folder`, from `start` to `stop`.
 
-    def __init__(self, folder: Path) -> None:
+    It forgets what a power cut would take with it, unless it is `durable`.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self.folder = folder
         self.log = folder / "log"
+        self.options = SOCKET_ONLY | ({} if durable else IN_A_HURRY)
         self._binaries = installation()
         self._identity: dict[str, Any] = {}
+        self.running = False
 
     def start(self) -> None:
         self.folder.mkdir()
@@ -42,10 +51,16 @@ class Server:
             self._become_nobody()
         data = self.folder / "data"
         self._run("initdb", "--username", USER, "--auth", "trust", "--encoding", "utf8", "--pgdata", data)
-        options = ["-D", data, "-k", self.folder, *(f"--{name}={value}" for name, value in OPTIONS.items())]
-        with self.log.open("wb") as log:
+        self.start_again()
+
+    def start_again(self) -> None:
+        """This will start the server on the data that it left, however it ended."""
+        data = self.folder / "data"
+        server = [self._binaries / "postgres", "-D", data, "-k", self.folder]
+        options = [f"--{name}={value}" for name, value in self.options.items()]
+        with self.log.open("ab") as log:
             self._leash = subprocess.Popen(
-                ["sh", "-c", LEASH, "leash", self._binaries / "postgres", *options],
+                ["sh", "-c", LEASH, "leash", *server, *options],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -53,10 +68,32 @@ class Server:
                 start_new_session=True,
                 **self._identity,
             )
+        self.running = True
         self._wait_until_ready()
 
     def stop(self) -> None:
         self._leash.communicate(timeout=30)
+        self.running = False
+
+    def create(self, database: str) -> None:
+        with self._connect() as connection:
+            connection.autocommit = True
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
+
+    def end(self, how: signal.Signals) -> None:
+        """This will end it: SIGINT hangs up on everybody, SIGQUIT does not even write down what it has in
+        memory, and SIGKILL, which all of its processes get, is as near to a power cut as we can come."""
+        processes = [int((self.folder / "data" / "postmaster.pid").read_text().split()[0])]
+        if how == signal.SIGKILL:
+            with self._connect() as connection:
+                processes += [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity")]
+        for pid in processes:
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+        self.stop()
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(host=str(self.folder), user=USER, dbname="postgres")
 
     def _become_nobody(self) -> None:
         """PostgreSQL refuses to run as root, and nobody else need be able to enter our virtualenv."""
@@ -83,7 +120,7 @@ class Server:
         give_up_at = time.monotonic() + 30
         while True:
             try:
-                psycopg.connect(host=str(self.folder), user=USER, dbname="postgres").close()
+                self._connect().close()
                 return
             except psycopg.OperationalError:
                 if time.monotonic() > give_up_at:

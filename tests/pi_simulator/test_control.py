@@ -65,6 +65,20 @@ def test_signing_says_whether_the_app_is_closed(pi: Simulator, room: requests.Se
     assert answer == (200, {"txid": pi.txid_of(approved), "close_app": True})
 
 
+def test_the_books_show_every_payment_and_what_the_chain_knows(
+    pi: Simulator, room: requests.Session, approved: str
+) -> None:
+    txid = pi.sign(approved, recorded=False)
+    other = pi.create_payment(pi.pioneer("bob"))
+
+    books = room.get("http://localhost:8314/_control/payments").json()["payments"]
+
+    assert [(p["identifier"], p["transaction"], p["on_chain"]) for p in books] == [
+        (approved, None, txid),
+        (other, None, None),
+    ]
+
+
 @pytest.mark.parametrize(("verb", "flag"), [("cancel", "user_cancelled"), ("expire", "cancelled")])
 def test_the_buyer_cancels_or_waits_too_long(
     pi: Simulator, room: requests.Session, opened: str, verb: str, flag: str
