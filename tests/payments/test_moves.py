@@ -127,7 +127,7 @@ def test_values_change_together_with_the_status() -> None:
 @pytest.mark.parametrize("kind", STATUSES)
 def test_a_walk_through_the_table_is_told_by_its_events(kind: type[Subject]) -> None:
     for seed in range(5):
-        walker = random.Random(seed)  # noqa: S311
+        walker = random.Random(seed)
         subject = WRITE[kind](STATUSES[kind].values[0])
         begin(subject, by=BY)
         for _ in range(20):
