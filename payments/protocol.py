@@ -173,7 +173,7 @@ def reconcile(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
     if order is not None and order.held_by_id == payment.pk and order.reserved_until is not None:
         give_up = order.reserved_until <= timezone.now()
     else:
-        give_up = bool(payment.refusal) or payment.created_at <= timezone.now() - PATIENCE
+        give_up = payment.created_at <= timezone.now() - PATIENCE
     return settle(payment, pi=pi, by=by, give_up=give_up)
 
 
