@@ -278,6 +278,18 @@ def test_rows_are_called_what_people_call_them() -> None:
     assert str(DeliveredCode(line=line(of, variant=code.variant), code=code)) == str(code)
 
 
+def test_a_line_tells_its_sum_and_whether_staff_must_ship_it() -> None:
+    parcel = line(quantity=3, unit_price=Decimal("0.5"))
+    ticket = line(parcel.order, variant=codes("A", of=product("Ticket")))
+
+    assert (parcel.amount, parcel.shipped_by_staff) == (Decimal("1.5"), True)
+    assert ticket.shipped_by_staff is False
+
+
+def test_whoever_is_signed_in_is_somebody() -> None:
+    assert (pioneer().is_authenticated, str(pioneer()), str(Pioneer(uid="u-9"))) == (True, "alice", "u-9")
+
+
 def test_an_order_tells_how_much_it_takes_of_what() -> None:
     of, mugs, books = order(), variant(product("Mug")), variant(product("Book"))
     line(of, variant=mugs, quantity=2)

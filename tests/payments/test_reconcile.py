@@ -6,13 +6,15 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Variant
 from payments import protocol, sweep
-from payments.models import Event, Order, PiPayment, Refund
-from payments.moves import By
+from payments.models import Event, EventKind, Order, PiPayment, Refund
+from payments.moves import By, begin, record
 from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
 from tests.catalog.goods import counted
+from tests.payments import rows
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
@@ -418,3 +420,78 @@ def test_a_refund_that_nobody_decided_is_asked_for_by_the_shop(alice: Page) -> N
     alice.complete(identifier, txid)
 
     assert Refund.objects.get().asked_by == "the shop"
+
+
+# When a payment is looked at again ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "minutes"),
+    [
+        ("created", timedelta(minutes=59), 1),
+        ("approved", timedelta(minutes=59), 1),
+        ("submitted", timedelta(minutes=61), 10),
+        ("created", timedelta(days=30), 10),
+        ("cancelled", timedelta(hours=23), 10),
+        ("failed", timedelta(hours=23), 10),
+        ("cancelled", timedelta(hours=25), None),
+        ("failed", timedelta(hours=25), None),
+    ],
+)
+def test_how_soon_a_payment_is_looked_at_again(status: str, age: timedelta, minutes: int | None) -> None:
+    now = timezone.now()
+    payment = rows.payment(status, next_check_at=now)
+    begin(payment, by=BY)
+    begin(payment, by=BY, note="the last move")
+    PiPayment.objects.update(created_at=now - age)
+    Event.objects.update(at=now - timedelta(days=60))
+    Event.objects.filter(note="the last move").update(at=now - age)
+    record(payment, EventKind.NOTED, by=BY, note="no move")
+
+    assert sweep.claim_next() == payment
+
+    payment.refresh_from_db()
+    if minutes is None:
+        assert payment.next_check_at is None
+    else:
+        assert abs(payment.next_check_at - now - timedelta(minutes=minutes)) < timedelta(seconds=30)
+
+
+def test_what_has_waited_longest_is_looked_at_first() -> None:
+    now = timezone.now()
+    for minutes in (1, 3, 2):
+        rows.payment(identifier=f"due{minutes}", next_check_at=now - timedelta(minutes=minutes))
+    rows.payment(next_check_at=now + timedelta(minutes=1))
+    rows.payment(next_check_at=None)
+
+    claimed = [sweep.claim_next() for _ in range(4)]
+
+    assert [payment and payment.identifier for payment in claimed] == ["due3", "due2", "due1", None]
+
+
+def test_a_check_is_overdue_after_ten_minutes() -> None:
+    now = timezone.now()
+    late = rows.payment(next_check_at=now - timedelta(minutes=11))
+    rows.payment(next_check_at=now - timedelta(minutes=9))
+    rows.payment(next_check_at=None)
+
+    assert list(sweep.overdue_checks()) == [late]
+    assert sweep.overdue_before(now) == now - timedelta(minutes=10)
+
+
+def test_stale_orders_come_oldest_first_and_with_their_payment(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    over = timezone.now() - timedelta(seconds=1)
+    first = rows.order("reserved", reserved_until=over)
+    second = rows.order(expires_at=over)
+    rows.order(expires_at=over + timedelta(minutes=1))
+    rows.order("reserved")
+    rows.order("cancelled", expires_at=over)
+    rows.payment("submitted", order=rows.order(expires_at=over))
+
+    with django_assert_num_queries(1):
+        assert [(order, order.held_by is None) for order in sweep.stale_orders()] == [
+            (first, False),
+            (second, True),
+        ]

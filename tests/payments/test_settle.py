@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from catalog.models import Variant
+from catalog.stock import OutOfStock
 from payments import protocol
 from payments.fold import Contradiction
 from payments.models import Event, Pioneer, PiPayment
 from payments.moves import By, Overtaken
 from payments.ordering import Refused
-from payments.pi_client import PiRefused
+from payments.pi_client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
 from tests.payments import rows
 from tests.payments.desk import asking, story
@@ -198,3 +201,115 @@ def test_what_the_chain_shows_is_signed_by_whoever_found_it(alice: Page) -> None
 
     assert payment.status == "completed"
     assert story(payment)[-1] == (BY.actor, BY.cause, "approved", "completed")
+
+
+# Looking a payment up, and our first row of it ---------------------------------------------------------
+
+
+def test_an_unexpected_refusal_of_a_look_is_no_answer(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.pi.faults.add("refuse", status=404, body={"error": "no_such_route"})
+
+    with pytest.raises(PiUnclear, match=f"^GET /payments/{identifier}: no_such_route"):
+        protocol.cancel(identifier, caller=None)
+
+
+@pytest.mark.parametrize("outgoing", [True, False])
+def test_what_is_unknown_is_named(alice: Page, outgoing: bool) -> None:
+    identifier = alice.pi.create_outgoing(alice.pioneer, amount="1") if outgoing else "nothing"
+
+    with pytest.raises(protocol.UnknownPayment, match=f"^{identifier}$"):
+        protocol.cancel(identifier, caller=None)
+
+
+def test_our_first_row_is_what_pi_shows(alice: Page) -> None:
+    order = alice.order({"mug": 1})
+    identifier = alice.create_payment(order)
+    alice.pi.approve(identifier)
+    alice.pi.sign(identifier)
+    alice.pi.faults.add("down", path="/complete")
+
+    with pytest.raises(PiUnclear):
+        protocol.cancel(identifier, caller=None)
+
+    at_pi, payment = alice.pi.payment(identifier), PiPayment.objects.get()
+    for name in ("user_uid", "memo", "network", "from_address", "to_address"):
+        assert getattr(payment, name) == at_pi[name] != ""
+    assert (payment.amount, payment.order.reference) == (Decimal(at_pi["amount"]), order["reference"])
+    assert payment.events.first().note == f"names order {order['reference']}"
+    assert in_minutes(payment.next_check_at, 1)
+
+
+def in_minutes(moment: datetime | None, minutes: int) -> bool:
+    assert moment is not None
+    return abs(moment - timezone.now() - timedelta(minutes=minutes)) < timedelta(seconds=30)
+
+
+# The hold ----------------------------------------------------------------------------------------------
+
+
+def test_a_hold_is_written_with_its_times(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+
+    payment = PiPayment.objects.get(identifier=identifier)
+    assert in_minutes(order.reserved_until, 15)
+    assert in_minutes(payment.held_at, 0)
+    assert in_minutes(payment.next_check_at, 1)
+
+
+def test_goods_are_held_once_however_often_it_is_asked(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    payment = PiPayment.objects.get(identifier=identifier)
+    events = Event.objects.count()
+
+    assert protocol._hold(payment, rows.shown(), by=BY) == payment
+    assert Event.objects.count() == events
+
+
+def test_nothing_is_held_for_what_was_refused_meanwhile() -> None:
+    payment = rows.payment(order=rows.order())
+    PiPayment.objects.update(refusal="amount_mismatch")
+
+    with pytest.raises(Refused) as refused:
+        protocol._hold(payment, rows.shown(), by=BY)
+
+    assert (refused.value.code, payment.order.status) == ("amount_mismatch", "pending")
+
+
+def test_a_payment_that_failed_is_not_approved(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+
+    with pytest.raises(protocol.NotCompleted, match="is failed, not completed"):
+        protocol.approve(identifier, caller=None)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_payment_that_is_over_is_not_approved(alice: Page, known: bool) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    if known:
+        protocol.cancel(identifier, caller=None)
+    alice.pi.cancel_by_user(identifier)
+
+    with pytest.raises(Refused) as refused:
+        protocol.approve(identifier, caller=None)
+
+    assert refused.value.code == "payment_cancelled"
+
+
+def test_a_payment_that_was_signed_before_we_heard_of_it_is_completed(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.pi.approve(identifier)
+    alice.pi.sign(identifier)
+
+    assert protocol.approve(identifier, caller=None).status == "completed"
+
+
+def test_sold_out_is_told_with_its_cause(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    Variant.objects.filter(sku="mug").update(on_hand=0)
+
+    with pytest.raises(Refused, match=str(Refused("out_of_stock"))) as refused:
+        protocol.approve(identifier, caller=None)
+
+    assert isinstance(refused.value.__cause__, OutOfStock)
