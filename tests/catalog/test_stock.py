@@ -228,6 +228,16 @@ def test_a_code_that_is_promised_stays():
     assert (voucher.codes.count(), counted(voucher)) == (1, (1, 1))
 
 
+def test_the_oldest_unsold_codes_are_withdrawn_of_one_variant():
+    codes("OTHER", of=product("Jug"))
+    voucher = codes("AAA", "DDD", "CCC", "BBB")
+    stock.sell_codes(voucher.pk, 1)
+
+    assert stock.withdraw_oldest(voucher, 2) == ["DDD", "CCC"]
+    assert list(DeliveryCode.objects.order_by("pk").values_list("text", flat=True)) == ["OTHER", "AAA", "BBB"]
+    assert counted(voucher) == (0, 2)
+
+
 def test_a_code_withdrawn_by_a_colleague_is_not_counted_again():
     voucher = codes("AAA", "BBB")
     code = voucher.codes.get(text="AAA")

@@ -913,6 +913,16 @@ def test_a_session_repeats_nothing_and_has_room_for_many_threads(scheme: str) ->
     assert (adapter._pool_connections, adapter._pool_maxsize) == (2, 32)
 
 
+def test_every_connection_waits_for_a_head_in_time() -> None:
+    adapter = pi_client._Adapter()
+    adapter.init_poolmanager(1, 2, block=True)
+    proxied = adapter.proxy_manager_for("http://proxy.example:3128", headers={"X-Name": "shop"})
+
+    ours = {"http": pi_client._Pool, "https": pi_client._SecretPool}
+    assert (adapter.poolmanager.pool_classes_by_scheme, proxied.pool_classes_by_scheme) == (ours, ours)
+    assert (adapter._pool_block, proxied.headers) == (True, {"X-Name": "shop"})
+
+
 def test_a_session_takes_no_cookie_from_anybody(http: responses.RequestsMock) -> None:
     http.get(PAYMENT_URL, headers={"Set-Cookie": "session=1; Path=/"})
     session = pi_client._new_session()
