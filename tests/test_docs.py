@@ -18,7 +18,7 @@ from pi_simulator.faults import KINDS
 from tests.payments.page import Page
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md", "docs/security.md"]
 
 
 def text_of(name: str) -> str:

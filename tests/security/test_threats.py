@@ -1,0 +1,82 @@
+"""Every threat in docs/security.md names tests that exist, and no table has a hole."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / "docs" / "security.md").read_text()
+HEADING = ["Threat", "What somebody does", "What stops it", "Shown by"]
+# What the shop is asked to withstand at least.
+THREATS = (
+    *(
+        "Lying browser",
+        "Stolen token of Pi's",
+        "Stolen token of ours",
+        "Forged callback",
+        "Other buyer's order",
+    ),
+    *("Replay", "Server as a puppet (SSRF)", "Price", "Currency", "Staff without the right", "Framing"),
+    *("Forged form (CSRF)", "Secrets in logs", "Script in a text (XSS)", "Host header", "Open redirect"),
+)
+
+
+def rows_in(text: str) -> list[list[str]]:
+    """The rows of the tables of threats; those of other tables are not ours."""
+    rows, ours = [], False
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        ours = cells == HEADING or (ours and bool(cells))
+        if ours and cells != HEADING and not line.startswith("|---"):
+            rows.append(cells)
+    return rows
+
+
+def named_in(text: str) -> list[str]:
+    return re.findall(r"`(tests/[^`]+)`", text)
+
+
+@cache
+def functions_of(path: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+def exists(test: str) -> bool:
+    path, _, name = test.partition("::")
+    return (ROOT / path).is_file() and name.startswith("test_") and name in functions_of(ROOT / path)
+
+
+@pytest.mark.parametrize("row", rows_in(TEXT), ids=lambda row: f"{row[0]}: {row[1]}")
+def test_every_threat_is_told_whole_and_shown_to_fail(row: list[str]) -> None:
+    assert len(row) == len(HEADING)
+    assert all(row[1:])
+    assert named_in(row[3]) != []
+    assert [test for test in named_in(row[3]) if not exists(test)] == []
+
+
+def test_no_threat_is_forgotten() -> None:
+    assert set(THREATS) - {row[0] for row in rows_in(TEXT)} == set()
+
+
+def test_the_one_command_finds_every_test_that_is_named() -> None:
+    [pattern] = re.findall(r"grep -oE '([^']+)'", TEXT)
+
+    named = {test for row in rows_in(TEXT) for test in named_in(row[3])}
+    assert set(re.findall(pattern, TEXT)) == named
+
+
+def test_a_test_that_is_not_there_would_be_noticed() -> None:
+    here = "tests/security/test_threats.py"
+
+    assert exists(f"{here}::test_no_threat_is_forgotten")
+    assert not exists(f"{here}::test_nothing")
+    assert not exists(f"{here}::rows_in")
+    assert not exists("tests/nowhere.py::test_nothing")
+    assert rows_in("| a | b |\n|---|---|\n| c | d |\n") == []
+    table = f"| {' | '.join(HEADING)} |\n|---|---|---|---|\n| a | b | c | d |\n\n| e |"
+    assert rows_in(table) == [["a", "b", "c", "d"]]
