@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -18,6 +18,7 @@ from catalog.shelf import published
 from payments.basket import LINE, read_basket
 from payments.downloads import LinkForged, LinkOver, file_behind
 from payments.models import Order, Pioneer
+from payments.problems import not_found
 from payments.receipt import own_orders, receipt_for
 from payments.sign_in import PioneerAuthentication
 from pistore.framing import framable_by_pi
@@ -32,7 +33,9 @@ ORDERS_SHOWN = 50
 @framable_by_pi
 def shop(request: HttpRequest, slug: str | None = None) -> HttpResponse:
     """The shop window, or one category of it."""
-    category = get_object_or_404(Category, slug=slug) if slug else None
+    category = Category.objects.filter(slug=slug).first() if slug else None
+    if slug and category is None:
+        return _nothing_here(request)
     products = published().filter(category=category) if category else published()
     shown = Paginator(products, ON_A_PAGE).get_page(request.GET.get("page"))
     categories = Category.objects.filter(products__in=published().order_by()).distinct()
@@ -42,8 +45,15 @@ def shop(request: HttpRequest, slug: str | None = None) -> HttpResponse:
 @require_safe
 @framable_by_pi
 def product(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(published(), slug=slug)
+    found = published().filter(slug=slug).first()
+    if found is None:
+        return _nothing_here(request)
     return render(request, "product.html", {"product": found, "first_choice": _first_choice(found)})
+
+
+def _nothing_here(request: HttpRequest) -> HttpResponse:
+    """In the shop's words also where DEBUG is on; Django's own page could not be shown in Pi's frame."""
+    return not_found(request, Http404())
 
 
 @require_safe

@@ -106,6 +106,17 @@ def test_what_is_not_there_is_told_in_the_shops_own_words(alice: Page, path: str
     assert "https://sandbox.minepi.com" in answer["Content-Security-Policy"], "also inside Pi's frame"
 
 
+@pytest.mark.parametrize("path", ["/products/taken-down/", "/c/nothing/"])
+def test_the_demo_tells_it_in_the_same_words(settings: Settings, path: str) -> None:
+    settings.DEBUG = True  # as in the demo, where Django would rather show a page of its own
+
+    answer = Client().get(path)
+
+    assert answer.status_code == 404
+    assert "no longer for sale" in answer.content.decode()
+    assert "X-Frame-Options" not in answer
+
+
 def test_a_wrong_host_is_refused_and_nothing_breaks(alice: Page) -> None:
     answer = alice.client.get("/", headers={"host": "evil.example"})
 
