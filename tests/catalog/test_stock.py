@@ -110,8 +110,9 @@ def test_staff_change_stock_down_to_what_is_promised(tracked, before, by, after)
     tea = variant(reserved=before[0], on_hand=before[1], tracked=tracked)
 
     if after is None:
-        with pytest.raises(stock.OutOfStock):
+        with pytest.raises(stock.OutOfStock) as refused:
             stock.change_on_hand(tea, by=by)
+        assert refused.value.variant_id == tea.pk
     else:
         stock.change_on_hand(tea, by=by)
 
@@ -119,12 +120,12 @@ def test_staff_change_stock_down_to_what_is_promised(tracked, before, by, after)
 
 
 def test_staff_change_stock_by_a_difference_whatever_they_saw_before():
-    seen_by_staff = variant(on_hand=5)
+    seen_by_staff, other = variant(on_hand=5), variant(product("Jug"), on_hand=5)
     stock.take({seen_by_staff.pk: 2})
 
     stock.change_on_hand(seen_by_staff, by=10)
 
-    assert counted(seen_by_staff) == (0, 13)
+    assert (counted(seen_by_staff), counted(other)) == ((0, 13), (0, 5))
 
 
 def test_the_stock_of_codes_changes_with_the_codes_only():
@@ -229,13 +230,13 @@ def test_a_code_that_is_promised_stays():
 
 
 def test_the_oldest_unsold_codes_are_withdrawn_of_one_variant():
-    codes("OTHER", of=product("Jug"))
+    other = codes("OTHER", of=product("Jug"))
     voucher = codes("AAA", "DDD", "CCC", "BBB")
     stock.sell_codes(voucher.pk, 1)
 
     assert stock.withdraw_oldest(voucher, 2) == ["DDD", "CCC"]
     assert list(DeliveryCode.objects.order_by("pk").values_list("text", flat=True)) == ["OTHER", "AAA", "BBB"]
-    assert counted(voucher) == (0, 2)
+    assert (counted(voucher), counted(other)) == ((0, 2), (0, 1))
 
 
 def test_a_code_withdrawn_by_a_colleague_is_not_counted_again():
