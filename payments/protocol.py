@@ -147,7 +147,7 @@ def cancel(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     """This will look what is true after the browser said that its buyer cancelled. A browser's word releases
     nothing: only when Pi says cancelled too, the goods go back. Returns the payment as it is now."""
     by, pi = _by(caller, "cancel"), PiClient(seconds=CALLBACK_SECONDS)
-    return settle(_find(identifier, pi=pi, by=by), pi=pi, by=by)
+    return _settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by)
 
 
 def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPayment:
@@ -157,14 +157,14 @@ def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPay
     if payment.events.filter(cause="report_error", kind=EventKind.NOTED).count() < ERRORS_KEPT:
         with transaction.atomic(durable=True):
             record(payment, EventKind.NOTED, by=by, note=text[:200])
-    return settle(payment, pi=pi, by=by)
+    return _settle_unless_completed(payment, pi=pi, by=by)
 
 
 def recover(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     """This will finish a payment that an earlier visit left open: with a transaction it is completed, without
     one it is cancelled, so that the buyer is never locked out. May come before sign-in."""
     by, pi = _by(caller, "recover"), PiClient(seconds=CALLBACK_SECONDS)
-    return settle(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
+    return _settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
 
 
 def reconcile(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
@@ -266,6 +266,13 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
     if payment.attention.startswith(STUCK):
         attend(payment, "")
     return payment
+
+
+def _settle_unless_completed(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -> PiPayment:
+    """Completed is the end, at Pi too: old identifiers, which stand on the chain, cost no question there."""
+    if payment.status == PaymentStatus.COMPLETED:
+        return payment
+    return settle(payment, pi=pi, by=by, give_up=give_up)
 
 
 def _next_step(payment: PiPayment, shown: PaymentRecord, *, give_up: bool) -> str | None:

@@ -95,6 +95,22 @@ def test_nobody_uses_up_what_a_payer_may_ask(alice: Page, approved: str) -> None
     assert cancel(approved, token=alice.token, **ELSEWHERE) == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["complete", "cancel", "cancelled_payment", "incomplete", "error", "approve"]
+)
+def test_what_is_completed_costs_pi_nothing_by_whatever_door(alice: Page, path: str) -> None:
+    """Else whoever reads old identifiers on the chain could spend our budget with them."""
+    order = alice.buy({"book": 1})
+    [payment] = order.payments.all()
+    SimpleRateThrottle.cache.clear()
+    before = len(acts(alice.pi))
+
+    body = {"paymentId": payment.identifier, "txid": payment.txid, "error": "again"}
+
+    assert [post(f"/payments/{path}", body, **ELSEWHERE) for _ in range(3)] == [200, 200, 200]
+    assert len(acts(alice.pi)) == before
+
+
 def test_the_payments_of_many_payers_are_no_way_around(
     alice: Page, approved: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,6 +242,7 @@ def upload(name: str, content: bytes) -> list[str]:
         ("picture.xbm", b"#define x_width 1\n#define x_height 1\nstatic char x_bits[] = {0};" + PAGE),
         ("picture", png()),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_picture_is_refused(name: str, content: bytes) -> None:
     assert len(upload(name, content)) == 1
