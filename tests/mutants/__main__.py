@@ -23,7 +23,8 @@ def main() -> int:
     for tool in (in_functions, around_functions):
         tool.forget(lambda mutant: not explained.fits(mutant))
         tool.run()
-    return report([*in_functions.mutants(), *around_functions.mutants()], explained)
+    # Read once more: what was explained before this run may have survived it no longer.
+    return report([*in_functions.mutants(), *around_functions.mutants()], explanations.read())
 
 
 if __name__ == "__main__":

@@ -44,9 +44,10 @@ def forget(wanted: Callable[[Mutant], bool]) -> None:
     """This will have those survivors tried again that are `wanted`: there may be a test for them by now."""
     for file in _tried():
         for name, exit_code in file.exit_code_by_key.items():
-            mutant = _mutant(file, name, exit_code)
-            if mutant.survived and wanted(mutant):
-                file.exit_code_by_key[name] = None
+            if exit_code is not None:
+                mutant = _mutant(file, name, exit_code)
+                if mutant.survived and wanted(mutant):
+                    file.exit_code_by_key[name] = None
         file.save()
 
 
