@@ -17,7 +17,7 @@ import requests
 from django.conf import settings
 from requests.auth import AuthBase
 
-from payments.pi_client import Caller, PiUnclear, as_amount, as_text, parse
+from payments.pi_client import Caller, PiUnclear, as_amount, as_text, as_words, parse
 
 TXID = r"[0-9a-fA-F]{64}"
 WALLET = r"G[A-Z2-7]{55}"
@@ -136,7 +136,7 @@ def _as_payment(txid: str, shown: Any, operations: Any) -> ChainPayment:
 def _as_entries(page: Any, *, older_than: str) -> list[ChainEntry]:
     try:
         entries = [_as_entry(record) for record in page["_embedded"]["records"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise PiUnclear("what the chain shows is no list of transactions") from error
     places = [int(entry.paging_token) for entry in entries]
     # Or whoever turns the pages would turn them for ever.
@@ -153,8 +153,9 @@ def _as_entry(record: Any) -> ChainEntry:
     return ChainEntry(
         txid=record["hash"],
         successful=record["successful"] is True,
-        memo=str(record.get("memo") or "") if record["memo_type"] == "text" else "",
-        source=str(record["source_account"]),
+        # Anybody can send us a transaction with any memo: cleaned, for an odd one must not hide the others.
+        memo=as_words(record.get("memo") or "")[:200] if record["memo_type"] == "text" else "",
+        source=as_text(record["source_account"], most=80),
         created_at=datetime.fromisoformat(record["created_at"]).astimezone(UTC),
         paging_token=record["paging_token"],
     )

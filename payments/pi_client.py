@@ -327,7 +327,7 @@ def as_record(answer: Any) -> PaymentRecord:
             identifier=as_text(answer["identifier"], most=64),
             user_uid=as_text(answer["user_uid"], most=64),
             amount=as_amount(answer["amount"]),
-            memo=_words(answer.get("memo") or "")[:200],
+            memo=as_words(answer.get("memo") or "")[:200],
             metadata=answer["metadata"] if isinstance(answer.get("metadata"), dict) else {},
             direction=as_text(answer["direction"], most=20),
             network=as_text(answer["network"], most=20),
@@ -347,7 +347,7 @@ def _as_user(answer: Any) -> PiUser:
     try:
         return PiUser(
             uid=as_text(answer["uid"], most=64),
-            username=as_text(_words(answer.get("username") or ""), least=0, most=150),
+            username=as_text(as_words(answer.get("username") or ""), least=0, most=150),
             valid_until=_until(answer.get("credentials", {}).get("valid_until", {}).get("timestamp")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -379,7 +379,7 @@ def _no_such_number(text: str) -> None:
 def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     """Classify by the code in the body, not by the exact 4xx: many of those were never seen for certain."""
     code = answer.get("error") if isinstance(answer, dict) else None
-    code = _words(code) if isinstance(code, str) else None
+    code = as_words(code) if isinstance(code, str) else None
     unclear = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     if unclear or not code:
         if isinstance(answer, dict) and "stellar.org" in str(answer.get("type", "")):
@@ -391,17 +391,17 @@ def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     if "api key" in code.lower() or code == "forbidden":
         return PiMisconfigured(f"{what}: {code}"[:200])
     detail = answer.get("verification_error") or answer.get("error_message") or ""
-    return PiRefused(code[:64], _words(f"{what}: {code} {detail}")[:300])
+    return PiRefused(code[:64], as_words(f"{what}: {code} {detail}")[:300])
 
 
 def as_text(value: Any, *, most: int, least: int = 1) -> str:
     """A name of something: taken to the letter, or not at all."""
-    if not isinstance(value, str) or not least <= len(value) <= most or _words(value) != value:
+    if not isinstance(value, str) or not least <= len(value) <= most or as_words(value) != value:
         raise ValueError("not a text of the expected length")
     return value
 
 
-def _words(value: Any) -> str:
+def as_words(value: Any) -> str:
     """Words for people: what the database cannot hold is left out."""
     if not isinstance(value, str):
         raise TypeError("not a text")

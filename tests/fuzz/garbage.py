@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 # Scalars as they would stand in a JSON text, also where that is none any more.
 ODD = [
+    *('"0001-01-01T00:00:00+23:59"', '"9999-12-31T23:59:59-23:59"', '"2024-06-13"'),
     *(
         "null",
         "true",

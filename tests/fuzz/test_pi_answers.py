@@ -47,6 +47,15 @@ ON_CHAIN = {
     },
 }
 NO = {"error": "already_completed", "error_message": "No.", "verification_error": "x", "payment": {}}
+ENTRY = {
+    "hash": HASH,
+    "paging_token": "1",
+    "successful": True,
+    "memo_type": "text",
+    "memo": ID,
+    "source_account": WALLET,
+    "created_at": "2024-06-13T08:20:07Z",
+}
 NOT_ON_CHAIN = {"type": "https://stellar.org/horizon-errors/not_found", "status": 404}
 
 # What is asked, the secret that goes with it, and the real answers to it: status and content.
@@ -64,8 +73,20 @@ CALLS: dict[str, tuple[Call, str, list[Answer]]] = {
     "network": (lambda: Horizon(seconds=SECONDS).network(), "", CHAIN),
     "has_wallet": (lambda: Horizon(seconds=SECONDS).has_wallet(WALLET), "", CHAIN),
     "payment": (lambda: Horizon(seconds=SECONDS).payment(HASH), "", CHAIN),
+    "incomplete": (
+        lambda: PiClient(seconds=SECONDS).incomplete_server_payments(),
+        KEY,
+        [(200, {"incomplete_server_payments": [json.loads(COMPLETED)]}), (400, NO)],
+    ),
+    "transactions": (
+        lambda: Horizon(seconds=SECONDS).transactions(WALLET),
+        "",
+        [(200, {"_embedded": {"records": [ENTRY]}}), (404, NOT_ON_CHAIN)],
+    ),
 }
-NAMES = sorted({*json.loads(COMPLETED), *json.loads(USER), *NO, *ON_CHAIN, "txid", "verified", "cancelled"})
+NAMES = sorted(
+    {*json.loads(COMPLETED), *json.loads(USER), *NO, *ON_CHAIN, *ENTRY, "txid", "verified", "cancelled"}
+)
 # Whoever complains of a key may quote it.
 QUOTED = json.dumps("API key SECRET")
 
@@ -164,6 +185,9 @@ def check_clean(result: Any) -> None:
             check_clean(value)
     elif isinstance(result, str):
         check_text(result)
+    elif isinstance(result, list):
+        for each in result:
+            check_clean(each)
     elif isinstance(result, Decimal):
         assert Decimal("0.0000001") <= result < 10**8
         assert result == round(result, 7)
@@ -214,7 +238,7 @@ def pi(settings: Any, caplog: pytest.LogCaptureFixture) -> Iterator[Wire]:
         yield pi
 
 
-@pytest.mark.parametrize("called", ["get_payment", "me", "network", "payment"])
+@pytest.mark.parametrize("called", ["get_payment", "me", "network", "payment", "incomplete", "transactions"])
 def test_each_part_of_a_real_answer_may_be_anything(
     said: Said, caplog: pytest.LogCaptureFixture, called: str
 ) -> None:
