@@ -27,6 +27,9 @@ from payments.statuses import OPEN, OrderStatus, PaymentStatus, RefundStatus
 
 logger = logging.getLogger(__name__)
 
+# So many payments of one order are asked about at once, the latest: a buyer may have begun any number.
+MOST_ASKED = 5
+
 
 @dataclass(frozen=True)
 class Deed:
@@ -93,7 +96,7 @@ def _asking() -> PiClient:
 
 
 def _ask_about_order(order: Order, by: By, note: str) -> str:
-    pi, payments = _asking(), order.payments.order_by("id")
+    pi, payments = _asking(), order.payments.order_by("-id")[:MOST_ASKED]
     if not payments:
         raise staff.Declined("Nobody has begun to pay it.")
     missing = [payment for payment in payments if not _is_known(payment, pi=pi, by=by)]
@@ -194,6 +197,7 @@ def _may_flag(payment: PiPayment) -> bool:
 # The table ---------------------------------------------------------------------------------------------
 
 ASK_EXPLANATION = "Pi's own record is looked at, and whatever it shows is done: nothing is given up."
+LATEST_EXPLANATION = f" Of an order the {MOST_ASKED} latest payments; earlier ones on their own pages."
 
 SHIP = Deed(
     name="ship",
@@ -231,7 +235,7 @@ ASK_ABOUT_ORDER = Deed(
     permission="payments.ask_pi",
     act=_ask_about_order,
     fits=lambda order: bool(order.payments.all()),
-    explanation=ASK_EXPLANATION,
+    explanation=ASK_EXPLANATION + LATEST_EXPLANATION,
     is_harmless=True,
 )
 FLAG_ORDER = Deed(
