@@ -23,3 +23,15 @@ def test_the_admins_cookies_go_to_the_admin_alone(alice: Page) -> None:
 
     paths = {name: cookie["path"] for name, cookie in client.cookies.items()}
     assert paths == {"csrftoken": "/admin/", "sessionid": "/admin/"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "key", ['"\\000aaaaaaaa"', '"' + "\\000" * 32 + '"', "x" * 9_000, "A" * 32, "é" * 32]
+)
+def test_a_made_up_session_is_none(key: str) -> None:
+    client = Client(raise_request_exception=False)
+
+    response = client.get("/admin/", HTTP_COOKIE=f"sessionid={key}")
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/login/?next=/admin/")
