@@ -14,12 +14,13 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-sqlite test-postgres test-browser mutants lint lock audit clean
+.PHONY: help run test test-sqlite test-postgres test-browser fuzz mutants lint lock audit clean
 
 help:
 	@echo "make run            start the demo: the shop, a simulated Pi and a phone to buy with (PORT, PI_PORT)"
 	@echo "make test           all tests: on SQLite, on PostgreSQL, and in a browser"
 	@echo "make test-sqlite    one part of them; also test-postgres and test-browser (ARGS='-k approve')"
+	@echo "make fuzz           many more odd requests and answers than in make test (TIMES=10, SEED=… to repeat a run)"
 	@echo "make mutants        break the code in small ways, and show that a test notices each (an hour or two; goes on where it was)"
 	@echo "make lint           ruff, mypy, missing migrations, requirements that were not locked"
 	@echo "make lock           pin requirements*.in in requirements*.txt (ARGS=--upgrade for newer versions)"
@@ -37,6 +38,18 @@ test-sqlite test-postgres: $(VENV)/requirements-dev
 test-browser: $(VENV)/requirements-dev
 	@$(IN_VENV) -m tests.browser.ensure_chromium
 	TEST_DATABASE=sqlite $(IN_VENV) -m pytest --numprocesses auto tests/browser $(ARGS)
+
+# How many times as many cases as make test draws, and from which seed.
+TIMES ?= 10
+ifndef SEED
+SEED := $(shell date +%s)
+endif
+
+fuzz: $(VENV)/requirements-dev
+	@echo "make fuzz SEED=$(SEED) TIMES=$(TIMES) repeats this run."
+	for database in sqlite postgres; do \
+	    FUZZ_TIMES=$(TIMES) TEST_DATABASE=$$database $(IN_VENV) -m pytest tests/fuzz --hypothesis-seed=$(SEED) $(ARGS) || exit 1; \
+	done
 
 mutants: $(VENV)/requirements-dev $(VENV)/requirements-mutants
 	$(IN_VENV) -m tests.mutants
