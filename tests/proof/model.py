@@ -1,24 +1,20 @@
-"""The design as a model: orders, payments and stock against a Pi that may do anything Pi can do.
+"""The design as a model: orders, payments, stock and refunds against a Pi that may do anything Pi can do.
 
-Breadth first through every state of a small world: one unit of stock (and one that staff may add), an order
-of alice's with two payments, and bob's order with one, which wants the same unit. Any two of the three
-payments make a world that is visited in seconds, all three take minutes. Everything that is one
-commit in the code, or one call at Pi, is one step here; between any two steps anybody else may act. An answer
-of Pi's is in flight until somebody folds it in, however late, or until it is lost (a crash is the same).
+A small world: one unit of stock (and one that staff may add), an order of alice's with two payments, and
+bob's order with one, which wants the same unit. Everything that is one commit in the code, or one call at
+Pi, is one step here, and between any two steps anybody else may act. An answer of Pi's is in flight until
+somebody folds it in, however late, or until it is lost; a crash is the same. What is never taken further was
+killed there.
 
-The moves are the tables that the models use: a step that is not in them ends the exploration.
-
-    python -m tests.proof.model              explores the whole world, prints the number of its states
-    python -m tests.proof.model RULE         with one rule taken away, prints how a promise breaks
+The moves are the tables that the models use: a step that is not in them ends the exploration. `explore`
+visits every state, `model_promises` says what must hold in each, `follow` leads the code along.
 """
 
 from __future__ import annotations
 
-import sys
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from payments.statuses import (
     LIVE,
@@ -26,6 +22,7 @@ from payments.statuses import (
     ORDER_MOVES,
     PAYMENT_MOVES,
     REFUND_MOVES,
+    REFUND_UNDER_WAY,
     UNFINISHED,
 )
 from payments.statuses import OrderStatus as O
@@ -34,222 +31,397 @@ from payments.statuses import RefundStatus as R
 
 # payment -> order; the payments 0 and 1 are alice's, 2 is bob's.
 ORDER_OF = (0, 0, 1)
-NAMES = ("alice's first payment", "alice's second payment", "bob's payment")
-ORDERS = ("alice's order", "bob's order")
+PAYMENTS_OF = ((0, 1), (2,))
 
 NONE, SIGNED, RECORDED, BAD = range(4)  # of a transaction: on the chain, known to Pi, known but not verified
+NOT_YET, BY_US, BY_A_STRANGER = range(3)  # approved
+WRONGED = 2  # of a refusal: turned away for a payment that was over already
 
 
 class AtPi(NamedTuple):
     """A payment as Pi has it."""
 
-    approved: bool = False
+    approved: int = NOT_YET
     cancelled: bool = False
     tx: int = NONE
     completed: bool = False
 
 
 class Ours(NamedTuple):
-    """A payment as our database has it; status "" before we have seen it."""
+    """A payment as our database has it; status "" before we have seen it. `refund` is its refund's status."""
 
     status: str = ""
-    refused: bool = False
+    refused: int = 0
     refund: str = ""
+
+
+class Back(NamedTuple):
+    """The way back of a payment's money: open at Pi, envelopes that can still land, and that have landed."""
+
+    listed: bool = False
+    alive: int = 0
+    landed: int = 0
 
 
 class Order(NamedTuple):
     status: str = O.PENDING
     held_by: int = -1
-    paid_by: int = -1
+    paid_by: int = -1  # -1 with goods: staff decided it
     delivered: int = 0
 
 
 class State(NamedTuple):
     at_pi: tuple[AtPi, ...] = (AtPi(),) * 3
     ours: tuple[Ours, ...] = (Ours(),) * 3
+    back: tuple[Back, ...] = (Back(),) * 3
     orders: tuple[Order, ...] = (Order(),) * 2
     on_hand: int = 1
     added: int = 0
-    in_flight: tuple[tuple[int, AtPi], ...] = ()
+    file: int = 0  # what is to be delivered is there (0), is missing (1), is there again (2)
+    flight: tuple[tuple[int, AtPi], ...] = ()
 
 
-Step = tuple[str, State]
+class Act(NamedTuple):
+    """Who does what: `verb`, to which payment or order, with which answer of Pi's."""
+
+    verb: str
+    to: int = -1
+    seen: AtPi | None = None
+
+
+Step = tuple[Act, State]
+
+
+class NotInTheTable(AssertionError):
+    """The model takes a step that the code's table of moves does not know."""
+
+
+class Broken(AssertionError):
+    """A step breaks a promise that no single state shows."""
+
 
 RULES = {
     "cancel-first": "goods go back only after Pi has cancelled",
+    "browser-word": "a browser's word releases nothing",
+    "believe-pi": "only Pi's record completes a payment",
+    "intention-first": "Pi is asked to approve only after the hold is committed",
     "own-hold": "only the payment that holds the goods releases them",
     "look-again": "a commit decides on what is true when it is made, not on what was read before",
     "count-stock": "a hold takes only what is there",
-    "refund-unusable": "completed money that an order cannot use gets a refund requested",
-    "transaction-wins": "a transaction is seen before a cancellation",
     "open-order": "only an open order can be held",
+    "rival-first": "another payment of the order is settled before a second one is refused for it",
+    "transaction-wins": "a transaction is seen before a cancellation",
     "deliver-held": "late money takes stock anew instead of trusting its old hold",
-    "refund-locks-goods": "staff honour nothing whose money is on its way back",
+    "money-first": "that Pi completed it is committed, also when the goods cannot be delivered",
+    "refund-unusable": "completed money that an order cannot use gets a refund requested",
+    "late-watch": "what was cancelled is looked at again",
+    "sweeper": "somebody asks about every payment that is not at an end",
+    "refund-fits": "no refund is asked for twice",
+    "refund-locks-goods": "goods stay here while their money is on its way back",
+    "honour-rejects": "staff who hand goods over reject the refund of their money in the same commit",
+    "one-outgoing": "one outgoing payment at a time",
+    "envelope-first": "an envelope is written down before it is sent",
+    "wait-for-bound": "a refund has failed only when its envelope can land no more",
+    "look-on-chain": "a refund has failed only when the chain does not show it",
 }
 
 
 @dataclass
 class World:
-    """All steps that can be taken from a state. `without` names the rule that is taken away, if any."""
+    """All steps that can be taken from a state. `without` names the rule that is taken away, if any.
 
-    without: str = ""
+    Refunds are paid by hand, or sent over Pi and the chain, or only asked for. `returns` lets staff flag any
+    payment. A `stranger` approves with our key, as a database does that was lost. `files` can be missing.
+    """
+
     payments: tuple[int, ...] = (0, 1, 2)
     most_in_flight: int = 1
+    refunds: Literal["by hand", "over the chain", "only asked for"] = "by hand"
+    returns: bool = False
+    stranger: bool = False
+    files: bool = False
+    without: str = ""
+    moves: set[tuple[str, str, str]] = field(default_factory=set)  # all that were taken
 
     def rule(self, name: str) -> bool:
         return name != self.without
+
+    @property
+    def orders(self) -> list[int]:
+        return sorted({ORDER_OF[p] for p in self.payments})
 
     def steps(self, s: State) -> Iterator[Step]:
         for p in self.payments:
             yield from self.pi_acts(s, p)
             yield from self.we_ask(s, p)
-        for n, (p, seen) in enumerate(s.in_flight):
-            rest = s._replace(in_flight=s.in_flight[:n] + s.in_flight[n + 1 :])
-            yield f"an answer about {NAMES[p]} is lost", rest
-            yield f"we fold in an answer about {NAMES[p]} ({words(seen)})", self.fold(rest, p, seen)
-            yield from self.approve_door(rest, p, seen)
-        for o in sorted({ORDER_OF[p] for p in self.payments}):
+            yield from self.money_back(s, p)
+        for p, seen in s.flight:
+            yield from self.answer(s, p, seen)
+        for o in self.orders:
             yield from self.people(s, o)
         if s.added == 0:
-            yield "staff add a unit", s._replace(added=1, on_hand=s.on_hand + 1)
+            yield Act("add"), s._replace(added=1, on_hand=s.on_hand + 1)
+        if self.files and s.file < 2:
+            yield Act("file"), s._replace(file=s.file + 1)
 
     # Pi, the wallet and the chain -----------------------------------------------------------------------
 
     def pi_acts(self, s: State, p: int) -> Iterator[Step]:
         pi = s.at_pi[p]
-        if pi.approved and not pi.cancelled and pi.tx == NONE:
-            yield f"the buyer signs {NAMES[p]}", at_pi(s, p, tx=SIGNED)
+        if pi.tx == NONE and not pi.cancelled:
+            if pi.approved:
+                yield Act("sign", p), at_pi(s, p, tx=SIGNED)
+            elif self.stranger:
+                yield Act("stranger", p), at_pi(s, p, approved=BY_A_STRANGER)
         if pi.tx == SIGNED:
-            yield f"Pi records the transaction of {NAMES[p]}", at_pi(s, p, tx=RECORDED)
-            yield f"Pi records an unverified transaction of {NAMES[p]}", at_pi(s, p, tx=BAD)
-        if not pi.cancelled and pi.tx in (NONE, SIGNED):
-            yield f"the buyer cancels {NAMES[p]}", at_pi(s, p, cancelled=True)
+            yield Act("record", p), at_pi(s, p, tx=RECORDED)
+            yield Act("record_bad", p), at_pi(s, p, tx=BAD)
+        if pi.tx in (NONE, SIGNED) and not pi.cancelled:
+            yield Act("user_cancels", p), at_pi(s, p, cancelled=True)
         if pi.tx == BAD:
-            yield f"Pi verifies {NAMES[p]} after all", at_pi(s, p, tx=RECORDED)
+            yield Act("verify", p), at_pi(s, p, tx=RECORDED)
 
     # What we ask of Pi, one call each; the answer may be lost -------------------------------------------
 
     def we_ask(self, s: State, p: int) -> Iterator[Step]:
-        ours, pi = s.ours[p], s.at_pi[p]
-        if len(s.in_flight) == self.most_in_flight:
+        pi, status = s.at_pi[p], s.ours[p].status
+        yield from self.believers(s, p)
+        if len(s.flight) == self.most_in_flight:
             return
-        yield f"we ask Pi about {NAMES[p]}", fly(s, p)
-        if ours.status == P.APPROVING and not pi.cancelled and pi.tx == NONE:
-            yield f"we approve {NAMES[p]} at Pi", fly(at_pi(s, p, approved=True), p)
-        if ours.status in OPEN and pi.tx in (NONE, SIGNED):
-            yield f"we cancel {NAMES[p]} at Pi", fly(at_pi(s, p, cancelled=True), p)
-        if pi.tx in (SIGNED, RECORDED) and not pi.completed:
-            yield f"we complete {NAMES[p]} at Pi", fly(at_pi(s, p, tx=RECORDED, completed=True), p)
-        if not self.rule("cancel-first") and ours.status in LIVE:
-            yield f"a browser says that {NAMES[p]} is cancelled", self.cancelled(s, p)
+        yield Act("ask", p), fly(s, p)
+        may_approve = status == P.APPROVING or (not self.rule("intention-first") and status == P.CREATED)
+        if may_approve and not (pi.approved or pi.cancelled or pi.tx):
+            yield Act("approve", p), fly(at_pi(s, p, approved=BY_US), p)
+        if status in OPEN and pi.tx in (NONE, SIGNED) and not pi.cancelled:
+            yield Act("cancel", p), fly(at_pi(s, p, cancelled=True), p)
+        if status and not pi.completed and (pi.tx == RECORDED or (pi.tx == SIGNED and not pi.cancelled)):
+            yield Act("complete", p), fly(at_pi(s, p, tx=RECORDED, completed=True), p)
+
+    def believers(self, s: State, p: int) -> Iterator[Step]:
+        """What is done without asking Pi, where a rule is taken away."""
+        if s.ours[p].status in LIVE:
+            if not self.rule("cancel-first"):
+                yield Act("give_up", p), self.cancelled(s, p)
+            if not self.rule("browser-word"):
+                yield Act("browser_cancels", p), self.cancelled(s, p)
+            if not self.rule("believe-pi"):
+                yield Act("browser_pays", p), self.completed(s, p)
 
     # One commit each ------------------------------------------------------------------------------------
 
-    def fold(self, s: State, p: int, seen: AtPi) -> State:
+    def answer(self, s: State, p: int, seen: AtPi) -> Iterator[Step]:
+        rest = s._replace(flight=tuple(other for other in s.flight if other != (p, seen)))
+        yield Act("lose", p, seen), rest
         if not s.ours[p].status:
-            s = ours(s, p, status=P.CREATED)
+            yield Act("note", p, seen), ours(s, p, status=P.CREATED)
+            return
+        after = self.fold(rest, p, seen)
+        if self.fold(after, p, seen) != after:
+            raise Broken("the same answer, folded in twice, is not the same as once")
+        yield Act("fold", p, seen), after
+        o = ORDER_OF[p]
+        if s.orders[o].status == O.RESERVED and after.orders[o].status == O.PENDING:
+            yield Act("fold_late", p, seen), order_with(after, o, status=self.to(s, o, O.EXPIRED))
+        if seen.tx == BAD and s.ours[p].status == P.SUBMITTED:
+            yield Act("doubt", p, seen), self.failed(rest, p)
+        yield from self.gate(rest, p, seen)
+
+    def fold(self, s: State, p: int, seen: AtPi) -> State:
+        """By rank: completed, a transaction, cancelled, approved."""
+        status = s.ours[p].status
         if seen.cancelled and not self.rule("transaction-wins"):
-            return self.cancelled(s, p) if s.ours[p].status in (*UNFINISHED,) else s
+            return self.cancelled(s, p) if status in UNFINISHED else s
         if seen.completed:
             return self.completed(s, p)
         if seen.tx in (RECORDED, BAD):
-            return self.signed(s, p, bad=seen.tx == BAD)
+            return self.pay(s, p, P.SUBMITTED) if status in (*OPEN, P.CANCELLED) else s
         if seen.cancelled:
-            return self.cancelled(s, p) if s.ours[p].status in OPEN else s
-        if seen.approved and s.ours[p].status == P.APPROVING:
-            return pay_moves(s, p, P.APPROVED)
+            return self.cancelled(s, p) if status in OPEN else s
+        if seen.approved and status == P.APPROVING:
+            return self.pay(s, p, P.APPROVED)
         return s
 
-    def completed(self, s: State, p: int) -> State:
-        if s.ours[p].status == P.COMPLETED and self.rule("look-again"):
-            return s
-        if s.ours[p].status != P.COMPLETED:
-            s = pay_moves(s, p, P.COMPLETED)
+    def gate(self, s: State, p: int, seen: AtPi) -> Iterator[Step]:
+        """The gate and the hold, decided on an answer that may be old. The look at the order's other payment
+        and the gate are one step here; in the code the other may end in between, and is refused for once."""
+        if seen.cancelled or seen.tx or s.ours[p].status != P.CREATED or s.ours[p].refused:
+            return
         o = ORDER_OF[p]
+        rival = s.orders[o].held_by
+        if rival >= 0 and self.rule("rival-first"):
+            s = self.fold(s, rival, s.at_pi[rival])
+        is_open = s.orders[o].status == O.PENDING or not self.rule("open-order")
+        if is_open and (free(s) >= 1 or not self.rule("count-stock")):
+            held = order_with(
+                s, o, status=self.to(s, o, O.RESERVED, check=self.rule("open-order")), held_by=p
+            )
+            yield Act("hold", p, seen), self.pay(held, p, P.APPROVING)
+        else:
+            rival = s.orders[o].held_by
+            wronged = rival >= 0 and s.at_pi[rival].cancelled and not s.at_pi[rival].tx
+            yield Act("refuse", p, seen), ours(s, p, refused=WRONGED if wronged else 1)
+
+    def completed(self, s: State, p: int) -> State:
+        """Money first, goods second."""
+        o = ORDER_OF[p]
+        if s.ours[p].status == P.COMPLETED:
+            return s if self.rule("look-again") else self.deliver(s, o, p, check=False)
+        before, s = s, self.pay(s, p, P.COMPLETED)
         order = s.orders[o]
-        if order.held_by == p:
-            return deliver(release_nothing(s, o), o, p)
-        trusts_old_hold = not self.rule("deliver-held") and order.status in (O.PENDING, O.EXPIRED)
-        if order.status in (O.PENDING, O.EXPIRED):
-            if s.on_hand - reserved(s) >= 1 or trusts_old_hold:
-                return deliver(s, o, p)
-            return self.unusable(order_moves(s, o, O.NEEDS_REVIEW), p)
+        trusts_old_hold = not self.rule("deliver-held") and free(s) < 1
+        if order.held_by == p or order.status in (O.PENDING, O.EXPIRED):
+            if s.file == 1:
+                return self.in_review(s, o, p) if self.rule("money-first") else before
+            if order.held_by == p or free(s) >= 1 or trusts_old_hold:
+                return self.deliver(s, o, p)
+            return self.in_review(s, o, p)
         if order.status == O.CANCELLED:
-            s = order_moves(s, o, O.NEEDS_REVIEW)
+            return self.in_review(s, o, p)
+        if order.status in (O.PAID, O.FULFILLED) and not self.has_other_money(s, o, p):
+            return order_with(s, o, paid_by=p)  # staff have honoured it before its money came
         return self.unusable(s, p)
+
+    def has_other_money(self, s: State, o: int, p: int) -> bool:
+        others = (s.ours[q] for q in PAYMENTS_OF[o] if q != p)
+        return any(q.status == P.COMPLETED and q.refund in ("", R.REJECTED) for q in others)
+
+    def in_review(self, s: State, o: int, p: int) -> State:
+        return self.unusable(order_with(s, o, status=self.to(s, o, O.NEEDS_REVIEW), held_by=-1), p)
 
     def unusable(self, s: State, p: int) -> State:
         return ours(s, p, refund=R.REQUESTED) if self.rule("refund-unusable") else s
 
-    def signed(self, s: State, p: int, *, bad: bool) -> State:
-        if s.ours[p].status in (*OPEN, P.CANCELLED):
-            s = pay_moves(s, p, P.SUBMITTED)
-        if bad and s.ours[p].status == P.SUBMITTED:
-            s = pay_moves(s, p, P.FAILED)
-            o = ORDER_OF[p]
-            if s.orders[o].held_by == p or s.orders[o].status == O.PENDING:
-                s = order_moves(s, o, O.NEEDS_REVIEW, held_by=-1)
+    def failed(self, s: State, p: int) -> State:
+        """Pi refuses to complete it, because it does not verify the transaction that it shows."""
+        s, o = self.pay(s, p, P.FAILED), ORDER_OF[p]
+        if s.orders[o].held_by == p or s.orders[o].status == O.PENDING:
+            return order_with(s, o, status=self.to(s, o, O.NEEDS_REVIEW), held_by=-1)
         return s
 
     def cancelled(self, s: State, p: int) -> State:
-        s = pay_moves(s, p, P.CANCELLED, check=self.rule("transaction-wins"))
+        s = self.pay(s, p, P.CANCELLED, check=self.rule("transaction-wins"))
         o = ORDER_OF[p]
         holder = s.orders[o].held_by
         if holder == p or (holder >= 0 and not self.rule("own-hold")):
-            return order_moves(s, o, O.PENDING, held_by=-1)
+            return order_with(s, o, status=self.to(s, o, O.PENDING), held_by=-1)
         return s
 
-    def approve_door(self, s: State, p: int, seen: AtPi) -> Iterator[Step]:
-        """The gate and the hold, decided on an answer that may be old."""
-        ours_now, o = s.ours[p], ORDER_OF[p]
-        if seen.cancelled or seen.tx != NONE or ours_now.status not in ("", P.CREATED) or ours_now.refused:
-            return
-        s = ours(s, p, status=P.CREATED)
-        is_open = s.orders[o].status == O.PENDING or not self.rule("open-order")
-        enough = s.on_hand - reserved(s) >= 1 or not self.rule("count-stock")
-        if is_open and enough:
-            s = order_moves(s, o, O.RESERVED, check=self.rule("open-order"), held_by=p)
-            yield f"{NAMES[p]} passes the gate, a unit is held", pay_moves(s, p, P.APPROVING)
-        else:
-            yield f"{NAMES[p]} is refused at the gate", ours(s, p, refused=True)
+    def deliver(self, s: State, o: int, p: int, *, check: bool = True) -> State:
+        """The unit that is held, or one that nobody holds, leaves the shelf for good."""
+        if p >= 0 and s.ours[p].refund not in ("", R.REJECTED):
+            raise Broken("goods and money back: the refund of what they are paid with is still asked for")
+        s = order_with(s, o, status=self.to(s, o, O.PAID, check=check), held_by=-1, paid_by=p)
+        return order_with(s, o, delivered=s.orders[o].delivered + 1)._replace(on_hand=s.on_hand - 1)
 
     # Buyers, staff and the clean-up ---------------------------------------------------------------------
 
     def people(self, s: State, o: int) -> Iterator[Step]:
-        order = s.orders[o]
-        payments = [p for p in range(3) if ORDER_OF[p] == o]
-        if order.status == O.PENDING:
-            yield f"{ORDERS[o]} is cancelled", order_moves(s, o, O.CANCELLED)
-            if not any(s.ours[p].status in UNFINISHED for p in payments):
-                yield f"{ORDERS[o]} expires", order_moves(s, o, O.EXPIRED)
-        if order.status == O.EXPIRED:
-            yield f"{ORDERS[o]} is reopened", order_moves(s, o, O.PENDING)
-        under_way = any(s.ours[p].refund in (R.APPROVED, R.DONE) for p in payments)
-        free = not under_way or not self.rule("refund-locks-goods")
-        if order.status == O.NEEDS_REVIEW and s.on_hand - reserved(s) >= 1 and free:
-            yield f"staff honour {ORDERS[o]}", self.honour(s, o, payments)
-        for p in payments:
-            yield from self.refund(s, p)
+        status = s.orders[o].status
+        if status == O.PENDING:
+            yield Act("cancel_order", o), order_with(s, o, status=self.to(s, o, O.CANCELLED))
+            if not any(s.ours[p].status in UNFINISHED for p in PAYMENTS_OF[o]):
+                yield Act("expire", o), order_with(s, o, status=self.to(s, o, O.EXPIRED))
+        if status == O.EXPIRED:
+            yield Act("reopen", o), order_with(s, o, status=self.to(s, o, O.PENDING))
+        if status == O.NEEDS_REVIEW and free(s) >= 1 and s.file != 1:
+            yield from self.honour(s, o)
+        if status == O.PAID:
+            if not money_leaves(s, o):
+                yield Act("ship", o), order_with(s, o, status=self.to(s, o, O.FULFILLED))
+            elif not self.rule("refund-locks-goods"):
+                raise Broken("goods and money back: a parcel leaves while its money goes back")
 
-    def honour(self, s: State, o: int, payments: list[int]) -> State:
-        used = next((p for p in payments if s.ours[p].status == P.COMPLETED), -1)
-        if used >= 0 and s.ours[used].refund == R.REQUESTED:
-            s = refund_moves(s, used, R.REJECTED)
-        return deliver(s, o, used)
+    def honour(self, s: State, o: int) -> Iterator[Step]:
+        if money_leaves(s, o) and self.rule("refund-locks-goods"):
+            return
+        came = [p for p in PAYMENTS_OF[o] if s.ours[p].status == P.COMPLETED]
+        stays = [p for p in came if s.ours[p].refund not in REFUND_UNDER_WAY]
+        used = (stays or came or [-1])[0]
+        if used >= 0 and s.ours[used].refund in (R.REQUESTED, R.FAILED) and self.rule("honour-rejects"):
+            s = self.refund(s, used, R.REJECTED)
+        yield Act("honour", o), self.deliver(s, o, used)
 
-    def refund(self, s: State, p: int) -> Iterator[Step]:
+    # Money that goes back -------------------------------------------------------------------------------
+
+    def money_back(self, s: State, p: int) -> Iterator[Step]:
         status = s.ours[p].refund
+        may_ask = status in ("", R.REJECTED) or not self.rule("refund-fits")
+        if self.returns and s.ours[p].status == P.COMPLETED and may_ask:
+            yield Act("flag", p), ours(s, p, refund=R.REQUESTED)
         if status == R.REQUESTED:
-            yield f"staff approve the refund of {NAMES[p]}", refund_moves(s, p, R.APPROVED)
-        if status == R.APPROVED:
-            yield f"the refund of {NAMES[p]} is done", refund_moves(s, p, R.DONE)
+            yield Act("approve_refund", p), self.refund(s, p, R.APPROVED)
+            yield Act("reject_refund", p), self.refund(s, p, R.REJECTED)
+        if status == R.APPROVED and self.refunds == "by hand":
+            yield Act("by_hand", p), self.went_back(landed(s, p), p)
+        if self.refunds == "over the chain":
+            yield from self.over_the_chain(s, p)
+
+    def over_the_chain(self, s: State, p: int) -> Iterator[Step]:
+        yield from self.begun(s, p)
+        yield from self.on_its_way(s, p)
+
+    def begun(self, s: State, p: int) -> Iterator[Step]:
+        status, back = s.ours[p].refund, s.back[p]
+        busy = any(each.refund in (R.SENDING, R.SUBMITTED) for each in s.ours)
+        if status == R.FAILED:
+            yield Act("approve_again", p), self.refund(s, p, R.APPROVED)
+        if status == R.APPROVED and not (busy and self.rule("one-outgoing")):
+            yield Act("begin_sending", p), self.refund(s, p, R.SENDING)
+        if status == R.SENDING and not back.listed:
+            yield Act("pi_refuses", p), self.refund(s, p, R.FAILED)
+            if not any(each.listed for each in s.back):
+                yield Act("open_at_pi", p), back_with(s, p, listed=True)
+        if status == R.SENDING and back.listed:
+            written = back_with(s, p, alive=back.alive + 1)
+            yield Act("write_envelope", p), self.refund(written, p, R.SUBMITTED)
+            if not self.rule("envelope-first"):
+                yield Act("send_unwritten", p), landed(s, p)
+
+    def on_its_way(self, s: State, p: int) -> Iterator[Step]:
+        status, back = s.ours[p].refund, s.back[p]
+        if back.alive:
+            yield Act("land", p), landed(back_with(s, p, alive=back.alive - 1), p)
+            yield Act("bound_passes", p), back_with(s, p, alive=0)
+        if status == R.SUBMITTED:
+            if back.landed:
+                yield Act("finish_refund", p), self.went_back(s, p)
+            over = not back.alive or not self.rule("wait-for-bound")
+            if over and not (back.landed and self.rule("look-on-chain")):
+                yield Act("fail_refund", p), self.refund(back_with(s, p, listed=False), p, R.FAILED)
+
+    def went_back(self, s: State, p: int) -> State:
+        """The refund is done; the order is refunded when everything went back that was paid for it."""
+        s, o = self.refund(back_with(s, p, listed=False), p, R.DONE), ORDER_OF[p]
+        came = [s.ours[q] for q in PAYMENTS_OF[o] if s.ours[q].status == P.COMPLETED]
+        if s.orders[o].status in (O.PAID, O.FULFILLED, O.NEEDS_REVIEW) and all(
+            q.refund == R.DONE for q in came
+        ):
+            return order_with(s, o, status=self.to(s, o, O.REFUNDED))
+        return s
+
+    # Moves, by the tables of the code -------------------------------------------------------------------
+
+    def pay(self, s: State, p: int, to: str, *, check: bool = True) -> State:
+        self.look_up("payment", PAYMENT_MOVES, s.ours[p].status, to, check=check)
+        return ours(s, p, status=to)
+
+    def refund(self, s: State, p: int, to: str) -> State:
+        self.look_up("refund", REFUND_MOVES, s.ours[p].refund, to)
+        return ours(s, p, refund=to)
+
+    def to(self, s: State, o: int, to: str, *, check: bool = True) -> str:
+        self.look_up("order", ORDER_MOVES, s.orders[o].status, to, check=check)
+        return to
+
+    def look_up(
+        self, what: str, table: dict[str, frozenset[str]], before: str, after: str, *, check: bool = True
+    ) -> None:
+        if check and after not in table[before]:
+            raise NotInTheTable(f"{what}: {before} -> {after}")
+        self.moves.add((what, before, after))
 
 
 # Small changes of a state --------------------------------------------------------------------------------
-
-
-class NotInTheTable(AssertionError):
-    """The model takes a step that the code's table of moves does not know."""
 
 
 def at_pi(s: State, p: int, **values: object) -> State:
@@ -262,178 +434,35 @@ def ours(s: State, p: int, **values: object) -> State:
     return s._replace(ours=(*s.ours[:p], changed, *s.ours[p + 1 :]))
 
 
+def back_with(s: State, p: int, **values: object) -> State:
+    changed = s.back[p]._replace(**values)  # type: ignore[arg-type]
+    return s._replace(back=(*s.back[:p], changed, *s.back[p + 1 :]))
+
+
 def order_with(s: State, o: int, **values: object) -> State:
     changed = s.orders[o]._replace(**values)  # type: ignore[arg-type]
     return s._replace(orders=(*s.orders[:o], changed, *s.orders[o + 1 :]))
 
 
-def pay_moves(s: State, p: int, to: str, *, check: bool = True) -> State:
-    if check and to not in PAYMENT_MOVES[s.ours[p].status]:
-        raise NotInTheTable(f"payment: {s.ours[p].status} -> {to}")
-    return ours(s, p, status=to)
-
-
-def order_moves(s: State, o: int, to: str, *, check: bool = True, held_by: int = -1) -> State:
-    if check and to not in ORDER_MOVES[s.orders[o].status]:
-        raise NotInTheTable(f"order: {s.orders[o].status} -> {to}")
-    return order_with(s, o, status=to, held_by=held_by)
-
-
-def refund_moves(s: State, p: int, to: str) -> State:
-    if to not in REFUND_MOVES[s.ours[p].refund]:
-        raise NotInTheTable(f"refund: {s.ours[p].refund} -> {to}")
-    return ours(s, p, refund=to)
-
-
-def release_nothing(s: State, o: int) -> State:
-    """The unit that is held becomes the unit that is sold: nothing goes back in between."""
-    return s
-
-
-def deliver(s: State, o: int, p: int) -> State:
-    s = order_moves(s, o, O.PAID)._replace(on_hand=s.on_hand - 1)
-    return order_with(s, o, paid_by=p, delivered=s.orders[o].delivered + 1)
+def landed(s: State, p: int) -> State:
+    return back_with(s, p, landed=s.back[p].landed + 1)
 
 
 def fly(s: State, p: int) -> State:
-    return s._replace(in_flight=(*s.in_flight, (p, s.at_pi[p])))
+    """What Pi shows now is on its way to us. The same answer twice is one."""
+    return s._replace(flight=tuple(sorted({*s.flight, (p, s.at_pi[p])})))
 
 
 def reserved(s: State) -> int:
     return sum(order.status == O.RESERVED for order in s.orders)
 
 
-def words(seen: AtPi) -> str:
-    told = [name for name in ("approved", "cancelled", "completed") if getattr(seen, name)]
-    if seen.tx in (RECORDED, BAD):
-        told.append("a transaction" if seen.tx == RECORDED else "an unverified transaction")
-    return ", ".join(told) or "new"
+def free(s: State) -> int:
+    return s.on_hand - reserved(s)
 
 
-# What must hold ------------------------------------------------------------------------------------------
-
-
-def broken(s: State) -> str:
-    """Return the promise that does not hold in this state, in words, or nothing."""
-    if not 0 <= reserved(s) <= s.on_hand:
-        return "more units are promised than there are"
-    if s.on_hand + sum(order.delivered for order in s.orders) != 1 + s.added:
-        return "units are not conserved"
-    for o, order in enumerate(s.orders):
-        if problem := broken_order(s, o, order):
-            return f"{ORDERS[o]}: {problem}"
-    for p, payment in enumerate(s.ours):
-        if problem := broken_payment(s, p, payment):
-            return f"{NAMES[p]}: {problem}"
-    return ""
-
-
-def broken_order(s: State, o: int, order: Order) -> str:
-    if (order.status == O.RESERVED) != (order.held_by >= 0):
-        return "reserved without a hold, or a hold without being reserved"
-    if order.held_by >= 0 and s.ours[order.held_by].status not in UNFINISHED:
-        return "held by a payment that is over"
-    if order.delivered > 1:
-        return "delivered twice"
-    if order.delivered and order.paid_by >= 0 and not s.at_pi[order.paid_by].completed:
-        return "delivered without money"
-    if order.paid_by >= 0 and s.ours[order.paid_by].refund in (R.REQUESTED, R.APPROVED, R.DONE):
-        return "goods and money back"
-    live = [p for p in range(3) if ORDER_OF[p] == o and s.ours[p].status in LIVE]
-    return "two live payments" if len(live) > 1 else ""
-
-
-def broken_payment(s: State, p: int, payment: Ours) -> str:
-    pi, order = s.at_pi[p], s.orders[ORDER_OF[p]]
-    if payment.status == P.CANCELLED and not pi.cancelled:
-        return "its goods went back while it could still be paid"
-    if payment.status in LIVE and order.held_by != p:
-        return "it can be signed, and nothing is held for it"
-    if payment.status == P.COMPLETED and not pi.completed:
-        return "completed here, not at Pi"
-    if payment.status == P.COMPLETED and order.paid_by != p and not payment.refund:
-        return "the money is forgotten"
-    return ""
-
-
-def rest(world: World, s: State) -> State:
-    """No more faults: what the sweeper does, over and over, until nothing changes."""
-    s = s._replace(in_flight=())
-    for _ in range(6):
-        for p in range(3):
-            if s.at_pi[p].tx == SIGNED:
-                s = at_pi(s, p, tx=RECORDED)
-            if not s.ours[p].status and s.at_pi[p] == AtPi():
-                continue  # nobody knows of it
-            if s.at_pi[p].tx == RECORDED and not s.at_pi[p].completed:
-                s = at_pi(s, p, completed=True)
-            if s.at_pi[p].tx == NONE and not s.at_pi[p].cancelled:
-                s = at_pi(s, p, cancelled=True)
-            s = world.fold(s, p, s.at_pi[p])
-    return s
-
-
-def unsettled(s: State) -> str:
-    """Return what is broken or still open when the world has come to rest, in words, or nothing."""
-    if problem := broken(s):
-        return problem
-    for p, payment in enumerate(s.ours):
-        if payment.status in UNFINISHED:
-            return f"{NAMES[p]} never ends"
-        if s.at_pi[p].completed and payment.status != P.COMPLETED:
-            return f"{NAMES[p]} is paid, and we do not know it"
-    return "goods are held for ever" if reserved(s) else ""
-
-
-# The exploration -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Outcome:
-    states: int
-    problem: str = ""
-    story: tuple[str, ...] = ()
-
-
-def explore(world: World, start: State | None = None) -> Outcome:
-    """This will visit every state that can be reached; it ends at the first broken promise."""
-    first = start or State()
-    came_from: dict[State, tuple[State, str] | None] = {first: None}
-    queue = deque([first])
-    while queue:
-        s = queue.popleft()
-        try:
-            problem = broken(s) or unsettled(rest(world, s))
-            for told, after in world.steps(s):
-                if after not in came_from:
-                    came_from[after] = (s, told)
-                    queue.append(after)
-        except NotInTheTable as error:
-            problem = f"not in the table of moves: {error}"
-        if problem:
-            return Outcome(len(came_from), problem, tuple(story(came_from, s)))
-    return Outcome(len(came_from))
-
-
-def story(came_from: dict[State, tuple[State, str] | None], s: State) -> list[str]:
-    told: list[str] = []
-    while (step := came_from[s]) is not None:
-        s, words_of_it = step
-        told.append(words_of_it)
-    return told[::-1]
-
-
-def main(arguments: list[str]) -> int:
-    without = arguments[0] if arguments else ""
-    if without and without not in RULES:
-        print("rules:", *(f"  {name}: {text}" for name, text in RULES.items()), sep="\n")
-        return 2
-    outcome = explore(replace(World(), without=without))
-    for number, told in enumerate(outcome.story, 1):
-        print(f"{number:3}. {told}")
-    print(f"{outcome.states} states, " + (outcome.problem or "every promise holds in each of them"))
-    return bool(outcome.problem)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def money_leaves(s: State, o: int) -> bool:
+    """Whether money of the order is on its way back, and none that would be enough stays."""
+    came = [s.ours[p].refund for p in PAYMENTS_OF[o] if s.ours[p].status == P.COMPLETED]
+    leaving = [refund for refund in came if refund in REFUND_UNDER_WAY]
+    return bool(leaving) and len(leaving) == len(came)
