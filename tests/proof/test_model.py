@@ -29,27 +29,19 @@ STATES = {
 }
 
 
-@pytest.fixture(scope="module")
-def taken() -> set[tuple[str, str, str]]:
-    """The moves that the small worlds take, filled by the tests that explore them."""
-    return set()
-
-
 @pytest.mark.parametrize("name", SMALL)
-def test_every_promise_holds_in_every_state(name: str, taken: set[tuple[str, str, str]]) -> None:
+def test_every_promise_holds_in_every_state(name: str) -> None:
     """The number is pinned: a world that shrinks proves less, and should be noticed."""
-    world = replace(SMALL[name], moves=taken)
-
-    outcome = explore(world)
+    outcome = explore(SMALL[name])
 
     assert (outcome.problem, outcome.story) == ("", ())
     assert outcome.states == STATES[name]
 
 
-def test_every_move_of_the_tables_is_taken_by_the_model(taken: set[tuple[str, str, str]]) -> None:
-    if not taken:  # this test runs alone
-        for world in SMALL.values():
-            visit(replace(world, moves=taken), {State(): None})
+def test_every_move_of_the_tables_is_taken_by_the_model() -> None:
+    taken: set[tuple[str, str, str]] = set()
+    for name in SMALL.keys() - {"two orders, one unit"}:  # the others take them all, and are smaller
+        visit(replace(SMALL[name], moves=taken), {State(): None})
     moves = {
         (what, before, after) for what, table in TABLES.items() for before in table for after in table[before]
     }
