@@ -29,6 +29,9 @@ from tests.fuzz.garbage import ODD, SCALARS, json_texts, spoiled
 from tests.fuzz.wire import Said, Wire, wire
 from tests.payments.test_pi_client import COMPLETED, ID, TXID, USER
 
+# No database is asked: once is enough.
+pytestmark = pytest.mark.sqlite
+
 TOKEN = "access-token-of-alice"
 WALLET = "G" + "A" * 55
 SECONDS = 5.0
