@@ -501,6 +501,16 @@ def test_a_slow_server_holds_us_no_longer_than_the_budget(settings: Any, head: b
     assert took < 1.5
 
 
+def test_what_comes_slowly_but_in_time_is_read(settings: Any) -> None:
+    def answer(connected: socket.socket) -> None:
+        time.sleep(0.2)
+        for piece in (HEAD, f"Content-Length: {len(APPROVED)}\r\n\r\n".encode(), APPROVED.encode()):
+            connected.sendall(piece)
+
+    with server(answer) as settings.PI_API_URL:
+        assert client().get_payment(ID) == RECORD
+
+
 BROKEN = {
     "hangs up": b"",
     "hangs up in the head": HEAD,
