@@ -382,7 +382,7 @@ def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     code = as_words(code) if isinstance(code, str) else None
     unclear = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     if unclear or not code:
-        if isinstance(answer, dict) and "stellar.org" in str(answer.get("type", "")):
+        if isinstance(answer, dict) and "stellar.org" in str(answer.get("type")):
             return PiMisconfigured(f"{what}: PI_API_URL is a blockchain server, not Pi's API")
         return PiUnclear(f"{what}: HTTP {status}")
     if bearer:
