@@ -200,6 +200,13 @@ def test_an_end_that_is_no_time_is_named(http: responses.RequestsMock, timestamp
     assert str(problem.value.__cause__) == "not a time"
 
 
+def test_a_long_complaint_about_our_key_is_cut(http: responses.RequestsMock) -> None:
+    with pytest.raises(PiMisconfigured) as problem:
+        get(http, f'{{"error":"bad API key {"x" * 500}"}}', status=401)
+
+    assert len(str(problem.value)) == 200
+
+
 def test_an_answer_of_a_million_bytes_is_read(http: responses.RequestsMock) -> None:
     assert get(http, APPROVED + " " * (1_000_000 - len(APPROVED))).identifier == ID
 
