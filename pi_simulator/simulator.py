@@ -260,6 +260,11 @@ class Simulator:
         with self._world.lock:
             self._world.expire(self._world.payment(identifier))
 
+    def forget(self, identifier: str) -> None:
+        """Pi knows the payment no more: whoever asks is told `payment_not_found`."""
+        with self._world.lock:
+            del self._world.payments[self._world.payment(identifier).identifier]
+
     # The app's server, without HTTP and without faults
 
     def create_outgoing(

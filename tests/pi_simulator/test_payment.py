@@ -214,3 +214,10 @@ def test_reset_forgets_everybody(pi: Simulator, shop: Shop, opened: str) -> None
     pi.reset()
 
     assert shop.code_of(shop.payment(opened)) == (404, "payment_not_found")
+
+
+def test_a_forgotten_payment_is_unknown_to_whoever_asks(pi: Simulator, shop: Shop, opened: str) -> None:
+    pi.forget(opened)
+
+    assert shop.code_of(shop.payment(opened)) == (404, "payment_not_found")
+    assert pi.payments() == []
