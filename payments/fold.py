@@ -129,6 +129,7 @@ def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
             amount=shown.amount,
             from_address=shown.from_address,
             next_check_at=None,
+            attention="",  # whatever stood in its way is over, and nobody will look at it again
         )
         problem = _use_money(payment, order, shown, by=by)
         if problem:
