@@ -14,7 +14,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-sqlite test-postgres test-browser model fuzz mutants lint lock audit clean
+.PHONY: help run test test-sqlite test-postgres test-browser model fuzz chaos mutants lint lock audit clean
 
 help:
 	@echo "make run            start the demo: the shop, a simulated Pi and a phone to buy with (PORT, PI_PORT)"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-sqlite    one part of them; also test-postgres and test-browser (ARGS='-k approve')"
 	@echo "make model          visit every state of the design's model (10 minutes, 2 GB); RULE=cancel-first takes a rule away, and tells what breaks"
 	@echo "make fuzz           many more odd requests and answers than in make test (TIMES=10, SEED=… to repeat a run)"
+	@echo "make chaos          kill everything in a busy shop for three minutes, then compare the books (SECONDS, SEED)"
 	@echo "make mutants        break the code in small ways, and show that a test notices each (an hour or two; goes on where it was)"
 	@echo "make lint           ruff, mypy, missing migrations, requirements that were not locked"
 	@echo "make lock           pin requirements*.in in requirements*.txt (ARGS=--upgrade for newer versions)"
@@ -56,6 +57,8 @@ fuzz: $(VENV)/requirements-dev
 	for database in sqlite postgres; do \
 	    FUZZ_TIMES=$(TIMES) TEST_DATABASE=$$database $(IN_VENV) -m pytest tests/fuzz --hypothesis-seed=$(SEED) $(ARGS) || exit 1; \
 	done
+chaos: $(VENV)/requirements-dev
+	$(IN_VENV) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 mutants: $(VENV)/requirements-dev $(VENV)/requirements-mutants
 	$(IN_VENV) -m tests.mutants

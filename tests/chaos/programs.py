@@ -26,7 +26,7 @@ PATIENCE_IN_SECONDS = 60
 
 # Kills the groups of processes that it has been told of, once nobody holds the other end of its input any
 # more: then this run has ended, and be it by a SIGKILL.
-REAPER = 'groups=; while read -r group; do groups="$groups -$group"; done; kill -s KILL -- $groups 2>/dev/null'
+REAPER = 'all=; while read -r group; do all="$all -$group"; done; kill -s KILL -- $all 2>/dev/null'
 
 
 class Program:
