@@ -92,6 +92,8 @@ def database(env: environ.Env, *, default: str, base: Path) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
     else:
-        options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 3}
+        # By itself the pool doubles its pauses for minutes while the database is away, and would keep the
+        # shop away as long again. When it has given up, the next request tries at once.
+        options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 3, "reconnect_timeout": 3}
         config["CONN_HEALTH_CHECKS"] = True
     return config

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from tests.postgres import USER, Server
 
 BUYERS = 50
 
@@ -41,6 +48,40 @@ def test_sqlite_takes_the_write_lock_when_a_transaction_begins() -> None:
 def test_postgresql_is_a_server_of_the_tests_own() -> None:
     assert str(ask("SHOW listen_addresses")) == ""
     assert str(ask("SHOW unix_socket_directories")) == connection.settings_dict["HOST"]
+
+
+@pytest.mark.postgres
+def test_the_pool_is_there_again_as_soon_as_the_database_is() -> None:
+    server = Server(settings.FOLDER / "another")
+    server.start()
+    address = {"host": str(server.folder), "user": USER, "dbname": "postgres", "autocommit": True}
+    pool = ConnectionPool(
+        kwargs=address,
+        open=True,
+        check=ConnectionPool.check_connection,
+        **connection.settings_dict["OPTIONS"]["pool"],
+    )
+    try:
+        pool.wait()
+        server.end(signal.SIGINT)
+        with pytest.raises(PoolTimeout), pool.connection():
+            pass
+        wait_until(lambda: pool.get_stats()["pool_size"] == 0)
+
+        server.start_again()
+
+        with pool.connection() as connected:
+            assert connected.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        pool.close()
+        server.stop()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
 
 
 @pytest.mark.django_db(transaction=True)
