@@ -66,7 +66,7 @@ class Shelf:
 
 def broken(pi: Simulator, shelf: Shelf) -> list[str]:
     """Return what breaks one of the promises at this moment, in words; nothing is the good answer."""
-    return [*map(str, ledger.differences()), *shelf.broken(), *_against_pi(pi)]
+    return [*map(str, ledger.differences()), *shelf.broken(), *against_pi(pi)]
 
 
 def heal(pi: Simulator) -> None:
@@ -136,7 +136,7 @@ def everything() -> dict[str, list[dict[str, Any]]]:
     return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in RECORDS}
 
 
-def _against_pi(pi: Simulator) -> Iterator[str]:
+def against_pi(pi: Simulator) -> Iterator[str]:
     """What Pi knows decides: promises 3 to 6, without believing a word of our own records."""
     rows = {row.identifier: row for row in PiPayment.objects.select_related("order")}
     at_pi = {shown["identifier"]: shown for shown in pi.payments() if shown["direction"] == "user_to_app"}
@@ -145,8 +145,8 @@ def _against_pi(pi: Simulator) -> Iterator[str]:
         if shown is not None:
             yield from _one_against_pi(row, shown)
     for order in Order.objects.filter(status__in=ledger.WITH_GOODS).exclude(ledger._honoured()):
-        came = [row for row in order.payments.all() if _is_money(at_pi[row.identifier])]
-        amount = sum((Decimal(at_pi[row.identifier]["amount"]) for row in came), Decimal(0))
+        shown_at_pi = [at_pi[row.identifier] for row in order.payments.all() if row.identifier in at_pi]
+        amount = sum((Decimal(shown["amount"]) for shown in shown_at_pi if _is_money(shown)), Decimal(0))
         if amount < order.total:
             yield f"promise 3: order {order} is {order.status}, but Pi completed only {amount} for it"
 
@@ -180,10 +180,11 @@ def _changed_by_repeating(pi: Simulator) -> list[str]:
     """Promise 8: every callback about every payment once more, in this order and in the other."""
     before = everything()
     page = Page(pi, "a stranger who repeats")
+    at_pi = {shown["identifier"] for shown in pi.payments()}
     known = list(PiPayment.objects.order_by("pk").values_list("identifier", flat=True))
     for identifier in (*known, *reversed(known)):
         cache.clear()  # whoever repeats so much would be throttled
-        txid = pi.txid_of(identifier) or "0" * 64
+        txid = (pi.txid_of(identifier) if identifier in at_pi else None) or "0" * 64
         page.approve(identifier, expect=None)
         page.complete(identifier, txid, expect=None)
         page.cancel(identifier, expect=None)
