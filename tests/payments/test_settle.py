@@ -313,3 +313,31 @@ def test_sold_out_is_told_with_its_cause(alice: Page) -> None:
         protocol.approve(identifier, caller=None)
 
     assert isinstance(refused.value.__cause__, OutOfStock)
+
+
+@pytest.mark.parametrize("known_by", ["Pi", "us"])
+def test_pi_completes_the_transaction_that_either_knows(alice: Page, known_by: str) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    txid = alice.pi.sign(identifier)
+    payment = PiPayment.objects.get()
+    payment.txid = txid if known_by == "us" else None
+    shown = rows.shown(txid=txid if known_by == "Pi" else None)
+
+    assert protocol._take_step("complete", payment, shown, asking()).txid == txid
+
+
+def test_what_vanishes_between_two_questions_is_for_staff_to_look_at(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+
+    def forget(call: Call) -> None:
+        if call.method == "POST":
+            alice.pi.before_call = None
+            alice.pi.reset()
+
+    alice.pi.before_call = forget
+
+    with pytest.raises(protocol.UnknownPayment):
+        protocol.recover(identifier, caller=None)
+
+    payment = PiPayment.objects.get()
+    assert (payment.status, payment.attention) == ("approved", protocol.NOT_SHOWN)
