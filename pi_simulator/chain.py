@@ -52,6 +52,14 @@ class Chain:
         self._clock = clock
         self._sequences: defaultdict[str, int] = defaultdict(int)
 
+    def copy(self) -> Chain:
+        """Another chain with the same past and the same clock."""
+        twin = Chain(self._clock, self.passphrase)
+        twin.balances |= self.balances
+        twin.transactions |= self.transactions
+        twin._sequences |= self._sequences
+        return twin
+
     @property
     def last_ledger(self) -> int:
         """The number of the ledger that closed last."""

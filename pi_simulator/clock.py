@@ -1,4 +1,4 @@
-"""The simulator's time: real time plus an offset that only ever grows."""
+"""The simulator's time: real time plus an offset, which only grows while a story is told."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Clock:
         return datetime.now(UTC) + self._offset
 
     def move(self, *, seconds: float) -> datetime:
-        """Let that many seconds pass and say what time it is then. There is no way back."""
+        """Let that many seconds pass and say what time it is then. Only a
+        checkpoint brings the old time back."""
         step = timedelta(seconds=seconds)
         if not timedelta() <= step <= LONGEST_STEP:
             raise ValueError("Pi's clock only moves forward, ten years at most.")
@@ -32,3 +33,8 @@ class Clock:
     def offset(self) -> float:
         """How far ahead of real time this clock is, in seconds."""
         return self._offset.total_seconds()
+
+    def reset(self, offset: float) -> None:
+        """Go back to where a checkpoint was taken, so many seconds ahead of real time."""
+        with self._lock:
+            self._offset = timedelta(seconds=offset)

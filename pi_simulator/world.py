@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 import threading
 from datetime import timedelta
@@ -19,6 +20,9 @@ from .refusal import SimulatorRefusal
 
 STARTING_BALANCE = Decimal(100)
 APP_BALANCE = Decimal(1000)
+
+
+Books = tuple[dict[str, Pioneer], dict[str, set[str]], dict[str, Token], dict[str, Payment], Chain]
 
 
 class World:
@@ -42,6 +46,16 @@ class World:
         self.payments: dict[str, Payment] = {}
         self.chain = Chain(self.clock, self.network)
         self.chain.balances[self.app_wallet] = APP_BALANCE
+
+    def books(self) -> Books:
+        """A copy of all that `clear` forgets."""
+        of_pi = copy.deepcopy((self.pioneers, self.granted, self.tokens, self.payments))
+        return *of_pi, self.chain.copy()
+
+    def open_books(self, books: Books) -> None:
+        """Go on from such a copy, which stays as it is."""
+        self.pioneers, self.granted, self.tokens, self.payments = copy.deepcopy(books[:4])
+        self.chain = books[4].copy()
 
     @property
     def horizon_url(self) -> str:
