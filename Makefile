@@ -14,7 +14,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-sqlite test-postgres test-browser soak model fuzz chaos mutants lint lock audit clean
+.PHONY: help run test test-sqlite test-postgres test-browser interleavings soak model fuzz chaos mutants lint lock audit clean
 
 help:
 	@echo "make run            start the demo: the shop, a simulated Pi and a phone to buy with (PORT, PI_PORT)"
@@ -25,6 +25,7 @@ help:
 	@echo "make chaos          kill everything in a busy shop for three minutes, then compare the books (SECONDS, SEED)"
 	@echo "make mutants        break the code in small ways, and show that a test notices each (an hour or two; goes on where it was)"
 	@echo "make soak           100,000 steps of generated histories (SEED=17 STEPS=20000; TEST_DATABASE=postgres)"
+	@echo "make interleavings  every rival, and every crash, at every boundary of every step, on both databases (hours)"
 	@echo "make lint           ruff, mypy, missing migrations, requirements that were not locked"
 	@echo "make lock           pin requirements*.in in requirements*.txt (ARGS=--upgrade for newer versions)"
 	@echo "make audit          ask the package index whether holes are known in what the shop runs on"
@@ -66,6 +67,12 @@ mutants: $(VENV)/requirements-dev $(VENV)/requirements-mutants
 
 soak: $(VENV)/requirements-dev
 	$(IN_VENV) -m tests.proof.soak $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+
+interleavings: $(VENV)/requirements-dev
+	@for database in sqlite postgres; do \
+	    TEST_DATABASE=$$database PROOF=whole $(IN_VENV) -m pytest --numprocesses auto \
+	        tests/proof/test_interleavings.py tests/proof/test_crashes.py $(ARGS) || exit 1; \
+	done
 
 lint: $(VENV)/requirements-dev
 	$(VENV)/bin/ruff check .

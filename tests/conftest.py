@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,9 @@ from pi_simulator import Simulator
 from tests.payments.page import Page, shelf
 from tests.postgres import Server
 
+# What tests count by `record_property`, and the summary adds up.
+TRIED = ("interleavings", "crashes")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if settings.TEST_DATABASE == "postgres":
@@ -23,6 +27,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     return f"database: {settings.TEST_DATABASE}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much the proofs have tried, summed over the workers."""
+    tried: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        tried.update({name: number for name, number in report.user_properties if name in TRIED})
+    for name, number in sorted(tried.items()):
+        terminalreporter.write_line(f"{number} {name} on {settings.TEST_DATABASE}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,118 @@
+"""Guards taken out of the shop, one at a time: each proof must show the harm, or it proves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from catalog import stock
+from catalog.models import Variant
+from payments import delivery, fold, protocol, refunds, staff
+from payments.models import EventKind, PiPayment
+from payments.moves import By, Subject, move, record
+from payments.pi_client import PaymentRecord, PiClient
+from payments.statuses import OPEN, OrderStatus, PaymentStatus
+
+Patch = pytest.MonkeyPatch
+
+
+def release_without_asking_pi(patch: Patch) -> None:
+    """Giving up takes the goods back, and Pi is not told."""
+    ask = protocol._take_step
+
+    def take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient) -> PaymentRecord:
+        return replace(shown, cancelled=True) if step == "cancel" else ask(step, payment, shown, pi)
+
+    patch.setattr(protocol, "_take_step", take_step)
+
+
+def move_what_was_read(patch: Patch) -> None:
+    """A read followed by a write: the status that the row has now is overwritten."""
+
+    def careless(subject: Subject, to: str, *, by: By, note: str = "", **values: Any) -> None:
+        before = subject.status
+        type(subject)._default_manager.filter(pk=subject.pk).update(status=to, **values)
+        for name, value in {"status": to, **values}.items():
+            setattr(subject, name, value)
+        record(subject, EventKind.MOVED, by=by, before=before, after=to, note=note)
+
+    for module in (protocol, fold, delivery, refunds):
+        patch.setattr(module, "move", careless)
+
+
+def release_what_others_hold(patch: Patch) -> None:
+    """A payment that ends takes the order's goods back, whoever holds them."""
+
+    def record_cancelled(payment: PiPayment, *, by: By, note: str = "", **_: bool) -> PiPayment:
+        with fold.locked(payment) as (fresh, order):
+            if fresh.status in OPEN:
+                move(fresh, PaymentStatus.CANCELLED, by=by, note=note, next_check_at=None)
+                if order is not None and order.status == OrderStatus.RESERVED:
+                    fold._release(order, OrderStatus.PENDING, by=by)
+        return fresh
+
+    patch.setattr(fold, "record_cancelled", record_cancelled)
+
+
+def keep_money_that_is_not_used(patch: Patch) -> None:
+    patch.setattr(fold, "request_refund", lambda *_, **__: None)
+
+
+def honour_while_money_leaves(patch: Patch) -> None:
+    patch.setattr(staff._Case, "decline_if_money_leaves", lambda _: None)
+
+
+def forget_what_is_cancelled(patch: Patch) -> None:
+    """Nobody looks at a cancelled payment again."""
+    cancel = fold.record_cancelled
+
+    def record_cancelled(payment: PiPayment, **told: Any) -> PiPayment:
+        payment = cancel(payment, **told)
+        PiPayment.objects.filter(pk=payment.pk, status=PaymentStatus.CANCELLED).update(next_check_at=None)
+        return payment
+
+    patch.setattr(fold, "record_cancelled", record_cancelled)
+
+
+def look_at_nothing_later(patch: Patch) -> None:
+    """The sweeper is not told of new payments."""
+    patch.setattr(protocol, "_soon", lambda: None)
+
+
+def hand_over_in_a_second_commit(patch: Patch) -> None:
+    """The money in one commit, the goods in another."""
+
+    def record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+        with fold.locked(payment) as (fresh, _):
+            if fresh.status == PaymentStatus.COMPLETED:
+                return fresh
+            move(fresh, PaymentStatus.COMPLETED, by=by, txid=shown.txid, next_check_at=None)
+        with fold.locked(payment) as (fresh, order):
+            fold._use_money(fresh, order, shown, by=by)
+        return fresh
+
+    patch.setattr(fold, "_record_completed", record_completed)
+
+
+def approve_before_the_hold(patch: Patch) -> None:
+    """Pi may take the signature, and only then the goods are held."""
+    hold = protocol._hold
+
+    def hold_late(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+        PiClient(seconds=9).approve(payment.identifier)
+        return hold(payment, shown, by=by)
+
+    patch.setattr(protocol, "_hold", hold_late)
+
+
+def hold_more_than_there_is(patch: Patch) -> None:
+    """Stock is looked at first and taken afterwards, and the database is not asked to forbid it."""
+
+    def hold(quantities: stock.Quantities) -> None:
+        for variant_id, quantity in quantities.items():
+            Variant.objects.filter(pk=variant_id).update(reserved=F("reserved") + quantity)
+
+    patch.setattr(protocol.stock, "hold", hold)

@@ -1,0 +1,59 @@
+"""Wherever a process dies: what comes by itself afterwards brings everything to an end, no promise broken.
+
+`make test` dies at every second boundary of each door on each database; `make interleavings` (PROOF=whole) at
+every boundary in every scene, with every aftermath, and once more while the sweeper mends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pi_simulator import Simulator
+from tests.proof import damage, scenes
+from tests.proof.crashes import Crashes
+from tests.proof.doors import COMMANDS, DOORS, Door, approve, complete
+from tests.proof.scenes import SETTINGS
+from tests.proof.test_interleavings import FEWEST_SCENES, TURN, WHOLE
+from tests.proof.witness import Witness
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick")]
+
+
+@pytest.mark.parametrize("first", DOORS + COMMANDS, ids=lambda door: door.__name__)
+def test_a_crash_in_the_middle_of_it_is_mended(
+    pi: Simulator, witness: Witness, first: Door, record_property: Callable[[str, object], None]
+) -> None:
+    crashes = Crashes(pi, witness)
+
+    if WHOLE:
+        for meetings in SETTINGS.values():
+            for meeting in meetings:
+                crashes.all_of(meeting, first)
+    else:
+        crashes.some_of(first, turn=TURN)
+
+    record_property("crashes", crashes.ran)
+    assert crashes.problems == []
+    assert crashes.ran >= (FEWEST_SCENES * 2 * 5 if WHOLE else 2)
+
+
+CONTROLS = {
+    damage.look_at_nothing_later: (scenes.ordered, approve, "promise 9"),
+    damage.hand_over_in_a_second_commit: (scenes.signed, complete, "promise 4"),
+    damage.approve_before_the_hold: (scenes.ordered, approve, "promise 6"),
+}
+
+
+@pytest.mark.parametrize("harm", CONTROLS, ids=lambda harm: harm.__name__)
+def test_without_a_guard_a_crash_does_harm(
+    pi: Simulator, monkeypatch: pytest.MonkeyPatch, harm: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    harm(monkeypatch)
+    chapter, first, told = CONTROLS[harm]
+    crashes = Crashes(pi, Witness())
+
+    crashes.mended_by_nobody(scenes.meeting("one payment", chapter), first)
+
+    assert told in "\n".join(crashes.problems)
