@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from payments.models import IDENTIFIER, Order, OrderLine, Pioneer
 from payments.ordering import MOST_LINES, MOST_UNITS
-from payments.statuses import OrderStatus, PaymentStatus
+from payments.statuses import OrderStatus, PaymentStatus, ReviewReason
 
 MEMO = "Order {reference}"
 LONGEST_ACCESS_TOKEN = 2_000
@@ -185,6 +185,8 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
     """`payment` is there while the order waits for one; `total` is a text with 7 places."""
 
     lines = LineAnswer(many=True)
+    # Empty most of the time, which the model's own field would not tell.
+    review_reason = serializers.ChoiceField(choices=ReviewReason.choices, allow_blank=True)
     network = serializers.SerializerMethodField()
     payment = serializers.SerializerMethodField()
 

@@ -79,6 +79,27 @@ def test_who_asks_too_often_is_told_so_as_documented(
     assert answers[3:] == [429, 429]
 
 
+def test_an_order_is_as_documented_from_basket_to_receipt(alice: Page) -> None:
+    """What no made-up request gets to see."""
+
+    order = alice.order({"book": 1, "voucher": 1, "mug": 1})
+
+    def shown() -> str:
+        operation = OPERATIONS["GET /api/orders/{reference}/"]
+        case = operation.Case(path_parameters={"reference": order["reference"]})
+        headers = {"Authorization": f"Bearer {alice.token}"}
+        return str(case.call_and_validate(headers=headers, checks=AS_DOCUMENTED).json()["status"])
+
+    statuses = [shown()]
+    identifier = alice.create_payment(order)
+    alice.approve(identifier)
+    statuses.append(shown())
+    alice.complete(identifier, alice.pi.sign(identifier))
+    statuses.append(shown())
+
+    assert statuses == ["pending", "reserved", "paid"]
+
+
 # That these checks find something ----------------------------------------------------------------------
 
 
