@@ -1,4 +1,5 @@
-"""What the operations of the OpenAPI schema have in common: how they refuse, and when a body is needed."""
+"""What the operations of the OpenAPI schema have in common: how they refuse, when a body is needed, and what
+may be asked next about an order."""
 
 from __future__ import annotations
 
@@ -7,6 +8,13 @@ from typing import Any
 REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
 RETRY_AFTER = {
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}
+}
+# Where an answer names an order, and what may be asked next about it.
+NAMES_AN_ORDER = {"OrderAnswer": "$response.body#/reference", "PaymentAnswer": "$response.body#/order"}
+ABOUT_AN_ORDER = {
+    "ReadOrder": "api_orders_retrieve",
+    "CancelOrder": "api_orders_cancel_create",
+    "ReopenOrder": "api_orders_reopen_create",
 }
 
 
@@ -30,5 +38,23 @@ def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+def link_orders(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """This will lead from whatever brings an order to what may be asked about it, by OpenAPI links: programs
+    that follow them find their way from a basket, or from a payment, to the receipt."""
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            if operation["operationId"] in ABOUT_AN_ORDER.values():
+                continue
+            for response in operation["responses"].values():
+                if reference := NAMES_AN_ORDER.get(_name_of(response)):
+                    response["links"] = {
+                        name: {"operationId": asked, "parameters": {"reference": reference}}
+                        for name, asked in ABOUT_AN_ORDER.items()
+                    }
+    return result
+
+
 def _name_of(body: dict[str, Any]) -> str:
-    return str(body["content"]["application/json"]["schema"]["$ref"]).rpartition("/")[2]
+    """The component that a body or an answer is; empty if it is none."""
+    schema = body.get("content", {}).get("application/json", {}).get("schema", {})
+    return str(schema.get("$ref", "")).rpartition("/")[2]

@@ -249,6 +249,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "payments.api_schema.describe_refusals",
+        "payments.api_schema.link_orders",
     ],
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "payments.statuses.OrderStatus",

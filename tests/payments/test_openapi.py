@@ -147,6 +147,20 @@ def test_every_route_that_reads_the_database_tells_that_it_may_be_busy(schema: A
     assert set(silent) == {"/user/signout"}
 
 
+def test_whoever_has_an_order_is_told_what_to_ask_about_it(schema: Any) -> None:
+    ids = {one["operationId"]: path for path, _, one in operations(schema)}
+    placed = schema["paths"]["/api/orders/"]["post"]["responses"]["201"]["links"]
+    completed = schema["paths"]["/payments/complete"]["post"]["responses"]["200"]["links"]
+
+    assert {name: ids[link["operationId"]] for name, link in placed.items()} == {
+        "ReadOrder": "/api/orders/{reference}/",
+        "CancelOrder": "/api/orders/{reference}/cancel/",
+        "ReopenOrder": "/api/orders/{reference}/reopen/",
+    }
+    assert placed["ReadOrder"]["parameters"] == {"reference": "$response.body#/reference"}
+    assert completed["ReadOrder"]["parameters"] == {"reference": "$response.body#/order"}
+
+
 def test_bodies_are_described_as_json(schema: Any) -> None:
     bodies = [one["requestBody"]["content"] for _, _, one in operations(schema) if "requestBody" in one]
 
