@@ -7,7 +7,7 @@ from typing import Any
 
 import schemathesis
 from django.test.client import ClientHandler
-from schemathesis import GenerationMode
+from schemathesis import Case, CheckContext, GenerationMode, Response
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
@@ -24,6 +24,8 @@ def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 CONFIG: dict[str, Any] = {
     # A text may hold a NUL as far as the schema can tell. What becomes of one: `test_callbacks`.
     "generation": {"allow-x00": False},
+    # From one answer to the next call leads a link of the schema, or nothing.
+    "phases": {"stateful": {"inference": {"algorithms": []}}},
     "operations": [
         {
             # A page number that makes no sense is the first page, not an error.
@@ -40,7 +42,13 @@ CONFIG: dict[str, Any] = {
 SCHEMA = schemathesis.openapi.from_wsgi(
     "/api/schema/", shop, config=schemathesis.Config.from_dict({"seed": 1, **CONFIG})
 )
-OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}
+
+
+def operations_of(schema: Any) -> dict[str, Any]:
+    return {found.ok().label: found.ok() for found in schema.get_all_operations()}
+
+
+OPERATIONS = operations_of(SCHEMA)
 MODES = list(GenerationMode)
 # What holds of every answer, whatever was asked.
 AS_DOCUMENTED = [
@@ -50,6 +58,16 @@ AS_DOCUMENTED = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
+
+
+def only_a_503_where_it_is_documented(ctx: CheckContext, response: Response, case: Case) -> None:
+    """That it says when to come back is in the schema."""
+    if response.status_code != 503:
+        not_a_server_error(ctx, response, case)
+
+
+# The same while Pi may be away.
+DOCUMENTED_THOUGH_PI_IS_AWAY = [only_a_503_where_it_is_documented, *AS_DOCUMENTED[1:]]
 
 
 def described_by(raw: dict[str, Any]) -> Any:
