@@ -341,3 +341,15 @@ def test_what_vanishes_between_two_questions_is_for_staff_to_look_at(alice: Page
 
     payment = PiPayment.objects.get()
     assert (payment.status, payment.attention) == ("approved", protocol.NOT_SHOWN)
+
+
+def test_what_pi_refuses_and_does_not_explain_is_asked_once(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.faults.add("refuse", path="/cancel", status=400, body={"error": "missing_scope"})
+    alice.pi.calls.clear()
+
+    with pytest.raises(PiRefused, match="missing_scope"):
+        protocol.recover(identifier, caller=None)
+
+    assert acts(alice.pi) == ["GET", "cancel", "GET"]
+    assert PiPayment.objects.get().attention.startswith(protocol.STUCK)
