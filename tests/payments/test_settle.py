@@ -353,3 +353,15 @@ def test_what_pi_refuses_and_does_not_explain_is_asked_once(alice: Page) -> None
 
     assert acts(alice.pi) == ["GET", "cancel", "GET"]
     assert PiPayment.objects.get().attention.startswith(protocol.STUCK)
+
+
+def test_a_rival_that_pi_does_not_know_keeps_the_goods_until_staff_decide(alice: Page) -> None:
+    order, _ = alice.approved({"mug": 1})
+    second = alice.rival_payment(order)
+    PiPayment.objects.update(identifier="gone")
+
+    with pytest.raises(Refused) as refused:
+        protocol.approve(second, caller=None)
+
+    assert refused.value.code == "payment_in_progress"
+    assert (status_of("gone"), status_of(second)) == ("approved", "cancelled")
