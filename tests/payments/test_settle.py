@@ -249,10 +249,14 @@ def in_minutes(moment: datetime | None, minutes: int) -> bool:
 
 
 def test_a_hold_is_written_with_its_times(alice: Page) -> None:
-    order, identifier = alice.approved({"mug": 1})
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.cancel(identifier)
+    PiPayment.objects.update(next_check_at=None)
+
+    alice.approve(identifier)
 
     payment = PiPayment.objects.get(identifier=identifier)
-    assert in_minutes(order.reserved_until, 15)
+    assert in_minutes(payment.order.reserved_until, 15)
     assert in_minutes(payment.held_at, 0)
     assert in_minutes(payment.next_check_at, 1)
 
