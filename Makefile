@@ -25,7 +25,7 @@ help:
 	@echo "make chaos          kill everything in a busy shop for three minutes, then compare the books (SECONDS, SEED)"
 	@echo "make mutants        break the code in small ways, and show that a test notices each (an hour or two; goes on where it was)"
 	@echo "make soak           100,000 steps of generated histories (SEED=17 STEPS=20000; TEST_DATABASE=postgres)"
-	@echo "make interleavings  every rival, and every crash, at every boundary of every step, on both databases (hours)"
+	@echo "make interleavings  every rival, and every crash, at every boundary of every step, on both databases (hours; EVERY=20 a twentieth)"
 	@echo "make lint           ruff, mypy, missing migrations, requirements that were not locked"
 	@echo "make lock           pin requirements*.in in requirements*.txt (ARGS=--upgrade for newer versions)"
 	@echo "make audit          ask the package index whether holes are known in what the shop runs on"
@@ -70,7 +70,7 @@ soak: $(VENV)/requirements-dev
 
 interleavings: $(VENV)/requirements-dev
 	@for database in sqlite postgres; do \
-	    TEST_DATABASE=$$database PROOF=whole $(IN_VENV) -m pytest --numprocesses auto \
+	    TEST_DATABASE=$$database PROOF=whole EVERY=$(or $(EVERY),1) $(IN_VENV) -m pytest --numprocesses auto \
 	        tests/proof/test_interleavings.py tests/proof/test_crashes.py $(ARGS) || exit 1; \
 	done
 

@@ -144,13 +144,17 @@ class Crashes:
     pi: Simulator
     witness: Witness
     ran: int = 0
+    counted: int = 0
     problems: list[str] = field(default_factory=list)
 
     def all_of(self, meeting: Meeting, first: Door, *, every: int = 1) -> None:
-        """This will die at every boundary of `first` (or at every so many-th) with every aftermath, and once
-        more at every boundary of the sweeper that comes to mend it."""
+        """This will die at every boundary of `first` (or at every so many-th, counted on through all the
+        meetings) with every aftermath, and once more at every boundary of the sweeper that mends it."""
         stage = Stage(self.pi, meeting)
-        for at in range(0, self.boundaries(stage, first), every):
+        for at in range(self.boundaries(stage, first)):
+            self.counted += 1
+            if self.counted % every:
+                continue
             for aftermath in AFTERMATHS:
                 self.one(stage, first, at, aftermath)
             again = 0

@@ -26,15 +26,19 @@ class Interleavings:
     pi: Simulator
     witness: Witness
     ran: int = 0
+    counted: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
     def all_of(self, meeting: Meeting, first: Door, *, every: int = 1) -> None:
-        """This will let every rival act at every boundary of `first`, or every so many-th of these."""
+        """This will let every rival act at every boundary of `first`; or every so many-th of these, counted
+        on through all the meetings, so that each meeting takes others."""
         stage = Stage(self.pi, meeting)
         count = len(self.boundaries(stage, first))
-        for at, rival in list(product(range(count), RIVALS))[::every]:
-            self.one(stage, first, rival, at)
+        for at, rival in product(range(count), RIVALS):
+            self.counted += 1
+            if self.counted % every == 0:
+                self.one(stage, first, rival, at)
 
     def pair(self, meeting: Meeting, first: Door, rival: Door) -> None:
         """This will let one rival act at every boundary of `first`."""

@@ -1,7 +1,8 @@
 """Wherever a process dies: what comes by itself afterwards brings everything to an end, no promise broken.
 
 `make test` dies at every second boundary of each door on each database; `make interleavings` (PROOF=whole) at
-every boundary in every scene, with every aftermath, and once more while the sweeper mends it.
+every boundary in every scene, with every aftermath, and once more while the sweeper mends it; EVERY=10 at a
+tenth of the boundaries.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import pytest
 
 from pi_simulator import Simulator
 from tests.proof import damage, scenes
-from tests.proof.crashes import Crashes
+from tests.proof.crashes import AFTERMATHS, Crashes
 from tests.proof.doors import COMMANDS, DOORS, Door, approve, complete
 from tests.proof.scenes import SETTINGS
-from tests.proof.test_interleavings import FEWEST_SCENES, TURN, WHOLE
+from tests.proof.test_interleavings import EVERY, FEWEST_SCENES, TURN, WHOLE
 from tests.proof.witness import Witness
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick")]
@@ -30,13 +31,13 @@ def test_a_crash_in_the_middle_of_it_is_mended(
     if WHOLE:
         for meetings in SETTINGS.values():
             for meeting in meetings:
-                crashes.all_of(meeting, first)
+                crashes.all_of(meeting, first, every=EVERY)
     else:
         crashes.some_of(first, turn=TURN)
 
     record_property("crashes", crashes.ran)
     assert crashes.problems == []
-    assert crashes.ran >= (FEWEST_SCENES * 2 * 5 if WHOLE else 2)
+    assert crashes.ran >= (FEWEST_SCENES * 2 // EVERY * len(AFTERMATHS) if WHOLE else 2)
 
 
 CONTROLS = {
