@@ -16,9 +16,11 @@ from django.urls import Resolver404, resolve
 from payments.statuses import ReviewReason
 from pi_simulator.faults import KINDS
 from tests.payments.page import Page
+from tests.security.test_threats import exists, named_in
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md", "docs/security.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md"]
+DOCUMENTS += ["docs/security.md", "docs/reliability.md"]
 
 
 def text_of(name: str) -> str:
@@ -26,6 +28,7 @@ def text_of(name: str) -> str:
 
 
 GOING_LIVE = text_of("docs/going-live.md")
+RELIABILITY = text_of("docs/reliability.md")
 ALL_TEXT = "\n".join(text_of(name) for name in DOCUMENTS)
 
 # Variables of the environment --------------------------------------------------------------------------
@@ -208,3 +211,15 @@ def test_what_does_not_exist_is_found() -> None:
         ("check_ledger", "--pi"),
         ("check", "--deploy"),
     }
+
+
+# Proof -------------------------------------------------------------------------------------------------
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    rows = re.findall(r"^\| (\d) \|.*$", RELIABILITY, flags=re.MULTILINE)
+    named = [name for name in named_in(RELIABILITY) if "::" in name]
+
+    assert rows == list("123456789")
+    assert len(named) > 2 * len(rows)
+    assert [test for test in named if not exists(test)] == []
