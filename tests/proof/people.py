@@ -117,9 +117,7 @@ class People:
         try:
             identifier = self.pi.create_payment(tab.page.pioneer, amount, "m", metadata)
         except SimulatorRefusal as refusal:
-            if refusal.payment is None:
-                raise
-            return f"Pi has found an incomplete one: {self.say_incomplete(tab.page, refusal.payment)}"
+            return self._find_incomplete(tab, refusal)
         begun = self._know(tab, identifier)
         if wrong is not None:
             wrong(self, begun)
@@ -130,7 +128,17 @@ class People:
         if tab.order is None:
             return "there is no order"
         order = Order.objects.get(reference=tab.order["reference"])
-        return self._know(tab, tab.page.rival_payment(order)).name
+        try:
+            identifier = tab.page.rival_payment(order)
+        except SimulatorRefusal as refusal:
+            return self._find_incomplete(tab, refusal)
+        return self._know(tab, identifier).name
+
+    def _find_incomplete(self, tab: Tab, refusal: SimulatorRefusal) -> str:
+        """Pi lets nobody begin who has signed another; the SDK tells the page of that one."""
+        if refusal.payment is None:
+            raise refusal
+        return f"Pi has found an incomplete one: {self.say_incomplete(tab.page, refusal.payment)}"
 
     def _know(self, tab: Tab, identifier: str) -> Begun:
         tab.payment = Begun(identifier, self.shop.name(identifier, "payment"), tab)
