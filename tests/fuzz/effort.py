@@ -12,11 +12,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import hypothesis
+import pytest
 from django.db import transaction
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+# One database is enough for `make test`: PostgreSQL for odd texts and JSON, of which it refuses more.
+# `make fuzz` asks both.
+ON_POSTGRES = [pytest.mark.postgres] if TIMES == 1 else []
+ON_SQLITE = [pytest.mark.sqlite] if TIMES == 1 else []
 # Cases that were drawn and tried, by what they were meant for.
 TRIED: Counter[str] = Counter()
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from pi_simulator.faults import KINDS
 from tests.fuzz.api import SCHEMA
-from tests.fuzz.effort import TRIED, forgotten, fuzz
+from tests.fuzz.effort import ON_POSTGRES, TRIED, forgotten, fuzz
 from tests.fuzz.garbage import json_texts, spoiled
 from tests.payments.page import Page
 from tests.proof.promises import Shelf, broken
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, *ON_POSTGRES]
 
 CALLBACKS = ["approve", "complete", "cancel", "cancelled_payment", "incomplete", "error"]
 PATHS = [*(f"/payments/{step}" for step in CALLBACKS), "/user/signin", "/api/orders/"]

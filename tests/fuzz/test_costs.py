@@ -9,11 +9,11 @@ import pytest
 from hypothesis import strategies as st
 
 from pi_simulator.calls import Call
-from tests.fuzz.effort import forgotten, fuzz
+from tests.fuzz.effort import ON_SQLITE, forgotten, fuzz
 from tests.payments.page import Page
 from tests.payments.test_cost_at_pi import CANCELLED, FLAGS, OTHER_AMOUNT, SIGNED, approving, asked, told
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, *ON_SQLITE]
 
 LIES: list[dict[str, Any]] = [
     {},

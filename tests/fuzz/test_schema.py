@@ -18,11 +18,11 @@ from schemathesis.core.failures import FailureGroup
 
 from pi_simulator import Simulator
 from tests.fuzz.api import AS_DOCUMENTED, MODES, OPERATIONS, SCHEMA, described_by, post
-from tests.fuzz.effort import TRIED, fuzz
+from tests.fuzz.effort import ON_POSTGRES, TRIED, fuzz
 from tests.payments.page import Page
 from tests.proof.promises import Shelf, broken
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, *ON_POSTGRES]
 
 
 # The two families of callbacks are the same views: one of them is asked by strangers, too.

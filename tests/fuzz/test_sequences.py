@@ -25,11 +25,11 @@ from schemathesis.specs.openapi import checks
 from pi_simulator import SimulatorRefusal
 from pi_simulator.faults import KINDS
 from tests.fuzz.api import DOCUMENTED_THOUGH_PI_IS_AWAY, OPERATIONS, SCHEMA, described_by, operations_of
-from tests.fuzz.effort import TRIED, forgotten, settings
+from tests.fuzz.effort import ON_SQLITE, TRIED, forgotten, settings
 from tests.payments.page import ADDRESS, Page
 from tests.proof.promises import Shelf, broken, broken_at_rest, heal, pass_time, sweep_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, *ON_SQLITE]
 
 SKUS = ["mug", "book", "voucher"]
 ABOUT_AN_ORDER = [

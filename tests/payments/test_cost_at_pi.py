@@ -25,7 +25,8 @@ from pi_simulator.calls import Call
 from tests.payments.page import Page
 from tests.payments.staff_room import chief, deed_url
 
-pytestmark = pytest.mark.django_db
+# What is asked of Pi does not depend on the database: once is enough.
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
 BY = By("staff carol", "test")
