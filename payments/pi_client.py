@@ -301,7 +301,10 @@ def _cut_off(shut: Callable[[], object], *, seconds: float) -> Iterator[None]:
 
     timer = threading.Timer(seconds, shut_quietly)
     timer.daemon = True
-    timer.start()
+    try:
+        timer.start()
+    except RuntimeError as error:  # the machine has no thread left
+        raise PiUnclear("nobody can watch over the time for asking Pi") from error
     try:
         yield
     finally:

@@ -501,6 +501,18 @@ def test_a_slow_server_holds_us_no_longer_than_the_budget(settings: Any, head: b
     assert took < 1.5
 
 
+def test_on_a_machine_without_a_thread_left_it_is_unclear_what_pi_did(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with server(lambda connected: connected.sendall(HEAD)) as settings.PI_API_URL:
+        monkeypatch.setattr(threading.Timer, "start", no_thread)
+        with pytest.raises(PiUnclear, match="nobody can watch"):
+            client().approve(ID)
+
+
 def test_what_comes_slowly_but_in_time_is_read(settings: Any) -> None:
     def answer(connected: socket.socket) -> None:
         time.sleep(0.2)
