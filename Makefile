@@ -21,7 +21,7 @@ help:
 	@echo "make test           all tests: on SQLite, on PostgreSQL, and in a browser"
 	@echo "make test-sqlite    one part of them; also test-postgres and test-browser (ARGS='-k approve')"
 	@echo "make model          visit every state of the design's model (10 minutes, 2 GB); RULE=cancel-first takes a rule away, and tells what breaks"
-	@echo "make fuzz           many more odd requests and answers than in make test (TIMES=10, SEED=… to repeat a run)"
+	@echo "make fuzz           many more odd requests and answers than in make test (10 minutes; TIMES=5, SEED=… to repeat a run)"
 	@echo "make chaos          kill everything in a busy shop for three minutes, then compare the books (SECONDS, SEED)"
 	@echo "make mutants        break the code in small ways, and show that a test notices each (an hour or two; goes on where it was)"
 	@echo "make soak           100,000 steps of generated histories (SEED=17 STEPS=20000; TEST_DATABASE=postgres)"
@@ -49,7 +49,7 @@ model: $(VENV)/requirements-dev
 	$(if $(RULE),,WHOLE_MODEL=1 TEST_DATABASE=sqlite $(IN_VENV) -m pytest --capture=no tests/proof/test_model_and_code.py $(ARGS))
 
 # How many times as many cases as make test draws, and from which seed.
-TIMES ?= 10
+TIMES ?= 5
 ifndef SEED
 SEED := $(shell date +%s)
 endif
