@@ -84,7 +84,8 @@ HEADERS = {
     "HTTP_X_HTTP_METHOD_OVERRIDE": ["DELETE", "@"],
     "HTTP_ACCESS_CONTROL_REQUEST_METHOD": ["POST", "@"],
     "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": ["@"],
-    "CONTENT_LENGTH": ["@", "-1", "99999", "1e9"],
+    # What is no number does not get past the server; test_callbacks sends it nevertheless.
+    "CONTENT_LENGTH": ["0", "1", "99999", "9" * 30],
     "CONTENT_TYPE": ["@", "multipart/form-data; boundary=@", "application/json; charset=@"],
     "HTTP_HOST": ["@", "testserver:@", "localhost", "[::1", "testserver:80:80"],
 }
@@ -137,12 +138,16 @@ def ask(
 
 def check(response: HttpResponse, path: str, method: str) -> None:
     assert response.status_code < 500, response.content[:300]
-    if response.status_code >= 400 and path.startswith(API_PATHS) and method != "HEAD":
+    # The schema and its page refuse in their own types.
+    api = path.startswith(API_PATHS) and path not in ("/api/schema/", "/api/docs/")
+    if response.status_code >= 400 and api and method != "HEAD":
         assert response["Content-Type"] == "application/json"
         assert response.json()["error"]
     if not path.startswith("/admin/"):
-        # A session that nobody knows is taken away, which is no cookie.
-        assert not any(cookie.value for cookie in response.cookies.values())
+        # A session that nobody knows is taken away, which is no cookie. A malformed token against CSRF, which
+        # only staff have, is replaced.
+        given = {name for name, cookie in response.cookies.items() if cookie.value}
+        assert given <= ({"csrftoken"} & response.wsgi_request.COOKIES.keys())
 
 
 @pytest.mark.parametrize("who", ["stranger", "pioneer"])
