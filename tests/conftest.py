@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -19,6 +20,8 @@ TRIED = ("interleavings", "crashes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that starts us in the background has us ignore Ctrl-C, and our programs would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if settings.TEST_DATABASE == "postgres":
         server = Server(settings.FOLDER / "postgres")
         server.start()
