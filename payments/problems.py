@@ -120,6 +120,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response = _page(request, code, name or "", text or "")
         response["Retry-After"] = RETRY_SECONDS
         return response
+    if isinstance(sys.exception(), OverflowError) and request.path.startswith("/admin/"):
+        # Somebody typed it into the address of a list, and SQLite takes no more than 64 bits.
+        return _page(request, 400, "bad_request", "That number is larger than any here.")
     return _page(request, 500, "server_error", "Something broke on our side. Nothing is lost.")
 
 
