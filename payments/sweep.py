@@ -45,7 +45,7 @@ def claim_next() -> PiPayment | None:
             due = due.select_for_update(skip_locked=True, no_key=True)
         payment = due.first()
         if payment is not None:
-            PiPayment.objects.filter(pk=payment.pk).update(next_check_at=_next_check(payment))
+            PiPayment.objects.filter(pk=payment.pk).update(next_check_at=Now() + _pause(payment))
     return payment
 
 
@@ -61,12 +61,16 @@ def reconcile_due(*, proceed: Proceed, by: By) -> Iterator[tuple[PiPayment, str]
 
 def _settle_one(payment: PiPayment, *, by: By) -> str:
     try:
-        settled = protocol.reconcile(payment, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
+        payment = protocol.reconcile(payment, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
+        outcome = payment.status
     except (UnknownPayment, PiRefused, Overtaken, Contradiction) as problem:
         # This one alone is in trouble; its `attention` says so to staff.
         logger.warning("payment %s: %s %s", payment, type(problem).__name__, problem)
-        return f"trouble: {type(problem).__name__}"
-    return settled.status
+        outcome = f"trouble: {type(problem).__name__}"
+        if not isinstance(problem, UnknownPayment):
+            return outcome
+    _end_watch(payment)
+    return outcome
 
 
 def stale_orders() -> QuerySet[Order]:
@@ -113,16 +117,17 @@ def overdue_before(now: datetime) -> datetime:
     return now - AGAIN_WHEN_OLD
 
 
-def _next_check(payment: PiPayment) -> object:
-    now = timezone.now()
-    if payment.status in UNFINISHED:
-        return Now() + (AGAIN if now - payment.created_at < OLD else AGAIN_WHEN_OLD)
-    if (
-        payment.status in (PaymentStatus.CANCELLED, PaymentStatus.FAILED)
-        and now - _ended(payment) < LATE_WATCH
-    ):
-        return Now() + AGAIN_WHEN_OLD
-    return None
+def _pause(payment: PiPayment) -> timedelta:
+    """How long the claim lasts."""
+    is_young = payment.status in UNFINISHED and timezone.now() - payment.created_at < OLD
+    return AGAIN if is_young else AGAIN_WHEN_OLD
+
+
+def _end_watch(payment: PiPayment) -> None:
+    """Only after a look: what dies in the middle of one, or hears nothing from Pi, must not be the last."""
+    ended = payment.status in (PaymentStatus.CANCELLED, PaymentStatus.FAILED)
+    if ended and timezone.now() - _ended(payment) >= LATE_WATCH:
+        PiPayment.objects.filter(pk=payment.pk, status=payment.status).update(next_check_at=None)
 
 
 def _ended(payment: PiPayment) -> datetime:

@@ -13,6 +13,7 @@ from payments import protocol, sweep
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, begin, record
 from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
+from pi_simulator import Simulator
 from tests.catalog.goods import counted
 from tests.payments import rows
 from tests.payments.page import Page, acts, status_of
@@ -168,6 +169,51 @@ def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:
 
     assert sweep_once() == ["cancelled"]
     assert PiPayment.objects.get().next_check_at is None
+    assert sweep_once() == []
+
+
+@pytest.mark.parametrize("fault", ["down", "html", "lose_answer"])
+def test_the_last_look_at_a_cancelled_payment_is_one_that_pi_has_answered(alice: Page, fault: str) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    alice.incomplete(identifier)
+    alice.pi.record_transaction(identifier)
+    make_old(hours=25)
+    alice.pi.faults.add(fault, path="payments", times=1)
+
+    with pytest.raises(PiUnclear):
+        sweep_once()
+    assert sweep_once() == ["completed"]
+
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
+def test_a_sweeper_that_dies_in_the_middle_of_the_last_look_was_not_the_last(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    alice.incomplete(identifier)
+    alice.pi.record_transaction(identifier)
+    make_old(hours=25)
+
+    def die(call: object) -> None:
+        raise KeyboardInterrupt
+
+    alice.pi.after_call = die
+    with pytest.raises(KeyboardInterrupt):
+        sweep_once()
+    alice.pi.after_call = None
+
+    assert sweep_once() == ["completed"]
+
+
+def test_what_pi_has_forgotten_is_not_watched_for_ever(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.incomplete(identifier)
+    alice.pi.forget(identifier)
+    make_old(hours=25)
+
+    assert sweep_once() == ["trouble: UnknownPayment"]
     assert sweep_once() == []
 
 
@@ -425,6 +471,19 @@ def test_a_refund_that_nobody_decided_is_asked_for_by_the_shop(alice: Page) -> N
 # When a payment is looked at again ---------------------------------------------------------------------
 
 
+def ended(status: str, ago: timedelta) -> PiPayment:
+    """A payment whose last move was so long ago; other events of it are older or newer."""
+    now = timezone.now()
+    payment = rows.payment(status, next_check_at=now)
+    begin(payment, by=BY)
+    begin(payment, by=BY, note="the last move")
+    PiPayment.objects.update(created_at=now - ago)
+    Event.objects.update(at=now - timedelta(days=60))
+    Event.objects.filter(note="the last move").update(at=now - ago)
+    record(payment, EventKind.NOTED, by=BY, note="no move")
+    return payment
+
+
 @pytest.mark.parametrize(
     ("status", "age", "minutes"),
     [
@@ -432,29 +491,39 @@ def test_a_refund_that_nobody_decided_is_asked_for_by_the_shop(alice: Page) -> N
         ("approved", timedelta(minutes=59), 1),
         ("submitted", timedelta(minutes=61), 10),
         ("created", timedelta(days=30), 10),
-        ("cancelled", timedelta(hours=23), 10),
-        ("failed", timedelta(hours=23), 10),
-        ("cancelled", timedelta(hours=25), None),
-        ("failed", timedelta(hours=25), None),
+        ("cancelled", timedelta(minutes=59), 10),
+        ("failed", timedelta(hours=25), 10),
     ],
 )
-def test_how_soon_a_payment_is_looked_at_again(status: str, age: timedelta, minutes: int | None) -> None:
-    now = timezone.now()
-    payment = rows.payment(status, next_check_at=now)
-    begin(payment, by=BY)
-    begin(payment, by=BY, note="the last move")
-    PiPayment.objects.update(created_at=now - age)
-    Event.objects.update(at=now - timedelta(days=60))
-    Event.objects.filter(note="the last move").update(at=now - age)
-    record(payment, EventKind.NOTED, by=BY, note="no move")
+def test_how_soon_a_payment_is_looked_at_again(status: str, age: timedelta, minutes: int) -> None:
+    payment = ended(status, age)
 
     assert sweep.claim_next() == payment
 
     payment.refresh_from_db()
-    if minutes is None:
-        assert payment.next_check_at is None
-    else:
-        assert abs(payment.next_check_at - now - timedelta(minutes=minutes)) < timedelta(seconds=30)
+    looked_at_again = payment.next_check_at - timezone.now()
+    assert abs(looked_at_again - timedelta(minutes=minutes)) < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "is_watched"),
+    [
+        ("cancelled", timedelta(hours=23), True),
+        ("failed", timedelta(hours=23), True),
+        ("cancelled", timedelta(hours=25), False),
+        ("failed", timedelta(hours=25), False),
+        ("approved", timedelta(hours=25), True),
+    ],
+)
+def test_a_look_ends_the_watch_a_day_after_the_last_move(
+    pi: Simulator, status: str, age: timedelta, is_watched: bool
+) -> None:
+    payment = ended(status, age)
+
+    assert sweep_once() == ["trouble: UnknownPayment"]
+
+    payment.refresh_from_db()
+    assert (payment.next_check_at is not None) is is_watched
 
 
 def test_what_has_waited_longest_is_looked_at_first() -> None:
