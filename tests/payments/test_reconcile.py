@@ -39,6 +39,15 @@ def end_holds() -> None:
     Order.objects.exclude(reserved_until=None).update(reserved_until=timezone.now() - timedelta(seconds=1))
 
 
+def paid_after_it_was_cancelled(alice: Page) -> tuple[Order, str]:
+    """Signed, cancelled here and at Pi, and only then did Pi hear of the transaction."""
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    alice.incomplete(identifier)
+    alice.pi.record_transaction(identifier)
+    return order, identifier
+
+
 def test_paid_and_never_came_back_is_completed(alice: Page) -> None:
     order, identifier = alice.approved({"voucher": 1})
     alice.pi.sign(identifier)
@@ -109,10 +118,7 @@ def test_an_approval_that_pi_never_received_is_sent_again(alice: Page) -> None:
 
 
 def test_a_late_transaction_is_found_within_a_day(alice: Page) -> None:
-    order, identifier = alice.approved({"mug": 1})
-    alice.pi.sign(identifier, recorded=False)
-    alice.incomplete(identifier)
-    alice.pi.record_transaction(identifier)
+    order, _ = paid_after_it_was_cancelled(alice)
     make_old(hours=23)
 
     assert sweep_once() == ["completed"]
@@ -174,10 +180,7 @@ def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:
 
 @pytest.mark.parametrize("fault", ["down", "html", "lose_answer"])
 def test_the_last_look_at_a_cancelled_payment_is_one_that_pi_has_answered(alice: Page, fault: str) -> None:
-    order, identifier = alice.approved({"mug": 1})
-    alice.pi.sign(identifier, recorded=False)
-    alice.incomplete(identifier)
-    alice.pi.record_transaction(identifier)
+    order, _ = paid_after_it_was_cancelled(alice)
     make_old(hours=25)
     alice.pi.faults.add(fault, path="payments", times=1)
 
@@ -190,10 +193,7 @@ def test_the_last_look_at_a_cancelled_payment_is_one_that_pi_has_answered(alice:
 
 
 def test_a_sweeper_that_dies_in_the_middle_of_the_last_look_was_not_the_last(alice: Page) -> None:
-    _, identifier = alice.approved({"mug": 1})
-    alice.pi.sign(identifier, recorded=False)
-    alice.incomplete(identifier)
-    alice.pi.record_transaction(identifier)
+    paid_after_it_was_cancelled(alice)
     make_old(hours=25)
 
     def die(call: object) -> None:
@@ -204,6 +204,25 @@ def test_a_sweeper_that_dies_in_the_middle_of_the_last_look_was_not_the_last(ali
         sweep_once()
     alice.pi.after_call = None
 
+    assert sweep_once() == ["completed"]
+
+
+def test_a_last_look_that_is_overtaken_by_the_money_does_not_end_the_watch(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    alice.incomplete(identifier)
+    make_old(hours=25)
+
+    def the_money_is_seen_while_an_old_answer_travels(call: object) -> None:
+        alice.pi.after_call = None
+        alice.pi.record_transaction(identifier)
+        alice.pi.faults.add("lose_answer", path="complete", times=1)
+        alice.incomplete(identifier, expect=503)
+
+    alice.pi.after_call = the_money_is_seen_while_an_old_answer_travels
+    sweep_once()
+
+    assert status_of(identifier) == "submitted"
     assert sweep_once() == ["completed"]
 
 
