@@ -19,7 +19,7 @@ def named_order(shown: PaymentRecord) -> Order | None:
     reference = shown.metadata.get("order")
     if not isinstance(reference, str):
         return None
-    return Order.objects.filter(reference=clean(reference)[:64], pioneer__uid=shown.user_uid).first()
+    return Order.objects.filter(reference=clean(reference), pioneer__uid=shown.user_uid).first()
 
 
 def names(shown: PaymentRecord) -> str:
@@ -65,32 +65,30 @@ def _buy_now(shown: PaymentRecord, *, by: By) -> Order:
     names, at our price."""
     if not isinstance(shown.metadata.get("productId"), str):
         raise Refused(_why_not_named(shown))
-    variant = _named_variant(clean(shown.metadata["productId"]))
+    sku = _named_sku(clean(shown.metadata["productId"]))
     pioneer, _ = Pioneer.objects.get_or_create(uid=shown.user_uid)
-    return write_order(pioneer, {variant.sku: _quantity(shown)}, by=by)
+    return write_order(pioneer, {sku: _quantity(shown)}, by=by)
 
 
 def _why_not_named(shown: PaymentRecord) -> str:
     reference = shown.metadata.get("order")
     belongs_to_another = (
-        isinstance(reference, str) and Order.objects.filter(reference=clean(reference)[:64]).exists()
+        isinstance(reference, str) and Order.objects.filter(reference=clean(reference)).exists()
     )
     return "payer_mismatch" if belongs_to_another else "unknown_order"
 
 
-def _named_variant(name: str) -> Variant:
-    """By sku, or by the slug of a product that has one variant."""
-    offered = Variant.objects.filter(product__published=True).select_related("product")
-    variant = offered.filter(sku=name[:64]).first()
-    if variant is not None:
-        return variant
-    variants = list(offered.filter(product__slug=name[:120])[:2])
-    if not variants:
-        known = Product.objects.filter(slug=name[:120]).exists()
-        raise Refused("not_for_sale" if known else "unknown_product")
-    if len(variants) > 1:
+def _named_sku(name: str) -> str:
+    """The sku itself, or that of the one variant of the product with this slug."""
+    offered = Variant.objects.filter(product__published=True)
+    if offered.filter(sku=name).exists():
+        return name
+    skus = list(offered.filter(product__slug=name).values_list("sku", flat=True))
+    if not skus:
+        raise Refused("not_for_sale" if Product.objects.filter(slug=name).exists() else "unknown_product")
+    if len(skus) > 1:
         raise Refused("needs_choice")
-    return variants[0]
+    return skus[0]
 
 
 def _quantity(shown: PaymentRecord) -> int:
