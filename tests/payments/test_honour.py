@@ -89,6 +89,22 @@ def test_money_that_pi_believes_after_honouring_pays_for_the_goods(alice: Page) 
     assert order.events.last().note == "its money came after it was honoured"
 
 
+def test_a_payment_that_was_given_up_pays_for_nothing(alice: Page) -> None:
+    order, given_up = alice.approved({"mug": 1})
+    alice.incomplete(given_up)
+    identifier = alice.rival_payment(order)
+    alice.approve(identifier)
+    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+    order.refresh_from_db()
+    staff.honour(order, by=BY)
+    alice.pi.verify_transaction(identifier)
+
+    alice.incomplete(identifier)
+
+    assert [status_of(given_up), status_of(identifier)] == ["cancelled", "completed"]
+    assert Refund.objects.count() == 0
+
+
 def test_what_comes_on_top_of_that_goes_back(alice: Page) -> None:
     order = staff.honour(unverified(alice, {"mug": 1}), by=BY)
     first = order.payments.get()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -224,6 +226,40 @@ def test_a_last_look_that_is_overtaken_by_the_money_does_not_end_the_watch(alice
 
     assert status_of(identifier) == "submitted"
     assert sweep_once() == ["completed"]
+
+
+def test_money_that_is_seen_right_after_the_last_look_keeps_the_watch(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    alice.incomplete(identifier)
+    make_old(hours=25)
+
+    def the_money_is_seen_before_the_watch_ends(
+        execute: Any, sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        if '"next_check_at" = NULL' in sql and status_of(identifier) == "cancelled":
+            alice.pi.record_transaction(identifier)
+            alice.pi.faults.add("lose_answer", path="complete", times=1)
+            alice.incomplete(identifier, expect=503)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(the_money_is_seen_before_the_watch_ends):
+        sweep_once()
+
+    assert status_of(identifier) == "submitted"
+    assert sweep_once() == ["completed"]
+
+
+def test_the_last_look_at_one_payment_is_not_that_at_another(alice: Page, bob: Page) -> None:
+    _, old = alice.approved({"mug": 1})
+    alice.incomplete(old)
+    make_old(hours=25)
+    _, young = bob.approved({"mug": 1})
+    bob.incomplete(young)
+
+    assert sweep_once() == ["cancelled", "cancelled"]
+
+    assert list(PiPayment.objects.filter(next_check_at=None)) == [PiPayment.objects.get(identifier=old)]
 
 
 def test_what_pi_has_forgotten_is_not_watched_for_ever(alice: Page) -> None:
