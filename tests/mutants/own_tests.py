@@ -25,7 +25,12 @@ DOORS = (
 )
 OWN_TESTS = {
     "catalog.stock": ("tests/catalog/test_stock.py",),
-    "payments.fold": (*DOORS, "tests/payments/test_fold.py", "tests/payments/test_honour.py"),
+    "payments.fold": (
+        *DOORS,
+        "tests/payments/test_close_missing.py",
+        "tests/payments/test_fold.py",
+        "tests/payments/test_honour.py",
+    ),
     "payments.gate": ("tests/payments/test_gate.py", "tests/payments/test_approve.py"),
     "payments.models": ("tests/payments/test_models.py",),
     "payments.moves": ("tests/payments/test_commits.py", "tests/payments/test_moves.py"),

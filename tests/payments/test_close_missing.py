@@ -60,6 +60,17 @@ def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
     assert (payment.attention, payment.next_check_at is None) == ("", False)
 
 
+def test_what_never_held_goods_is_closed_for_good(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    protocol.report_error(identifier, "a hiccup", caller=None)
+    alice.pi.reset()
+
+    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+
+    payment.refresh_from_db()
+    assert (payment.status, payment.next_check_at) == ("cancelled", None)
+
+
 def test_a_payment_that_pi_shows_again_is_settled_instead(alice: Page) -> None:
     order, identifier = alice.approved({"voucher": 1})
     alice.pi.sign(identifier)
