@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from django.core.cache import cache
@@ -14,7 +15,18 @@ from django.db import connection
 from pi_simulator import Simulator
 from pi_simulator.refusal import SimulatorRefusal
 from tests.proof.boundaries import Boundaries
-from tests.proof.doors import Door, approve, cancel, complete, go_through, place_order, reconcile, recover
+from tests.proof.doors import (
+    COMMANDS,
+    DOORS,
+    Door,
+    approve,
+    cancel,
+    complete,
+    go_through,
+    place_order,
+    reconcile,
+    recover,
+)
 from tests.proof.interleavings import at_home
 from tests.proof.promises import broken, pass_time, sweep_once
 from tests.proof.replay import Stage
@@ -144,17 +156,15 @@ class Crashes:
     pi: Simulator
     witness: Witness
     ran: int = 0
-    counted: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def all_of(self, meeting: Meeting, first: Door, *, every: int = 1) -> None:
-        """This will die at every boundary of `first` (or at every so many-th, counted on through all the
-        meetings) with every aftermath, and once more at every boundary of the sweeper that mends it."""
+    def all_of(self, meeting: Meeting, *, every: int = 1, start: int = 0) -> None:
+        """This will die at every boundary of every door and command (or at every so many-th, from `start` on,
+        so that each meeting can take others) with every aftermath, and once more at every boundary of the
+        sweeper that mends it."""
         stage = Stage(self.pi, meeting)
-        for at in range(self.boundaries(stage, first)):
-            self.counted += 1
-            if self.counted % every:
-                continue
+        each = ((first, at) for first in DOORS + COMMANDS for at in range(self.boundaries(stage, first)))
+        for first, at in islice(each, start % every, None, every):
             for aftermath in AFTERMATHS:
                 self.one(stage, first, at, aftermath)
             again = 0

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice
 
 from pi_simulator import Simulator
 from tests.proof.boundaries import Boundaries
-from tests.proof.doors import AT_HOME, RIVALS, Door, go_through
+from tests.proof.doors import AT_HOME, DOORS, RIVALS, Door, go_through
 from tests.proof.replay import Stage
 from tests.proof.scenes import SETTINGS, Meeting, Scene
 from tests.proof.witness import Witness
@@ -26,19 +26,21 @@ class Interleavings:
     pi: Simulator
     witness: Witness
     ran: int = 0
-    counted: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
-    def all_of(self, meeting: Meeting, first: Door, *, every: int = 1) -> None:
-        """This will let every rival act at every boundary of `first`; or every so many-th of these, counted
-        on through all the meetings, so that each meeting takes others."""
+    def all_of(self, meeting: Meeting, *, every: int = 1, start: int = 0) -> None:
+        """This will let every rival act at every boundary of every door; or every so many-th of these, from
+        `start` on, so that each meeting can take others."""
         stage = Stage(self.pi, meeting)
-        count = len(self.boundaries(stage, first))
-        for at, rival in product(range(count), RIVALS):
-            self.counted += 1
-            if self.counted % every == 0:
-                self.one(stage, first, rival, at)
+        each = (
+            (first, rival, at)
+            for first in DOORS
+            for at in range(len(self.boundaries(stage, first)))
+            for rival in RIVALS
+        )
+        for first, rival, at in islice(each, start % every, None, every):
+            self.one(stage, first, rival, at)
 
     def pair(self, meeting: Meeting, first: Door, rival: Door) -> None:
         """This will let one rival act at every boundary of `first`."""
