@@ -38,7 +38,7 @@ class Contradiction(PiUnclear):
 def fold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
     """Fold Pi's flags into our status by rank: completed, a transaction, cancelled, approved."""
     if shown.txid and _belongs_to_another(shown.txid, payment):
-        return _refuse_txid(payment, by=by)
+        return _refuse_txid(payment)
     if shown.completed:
         return _record_completed(payment, shown, by=by)
     if shown.txid:
@@ -207,7 +207,7 @@ def _belongs_to_another(txid: str, payment: PiPayment) -> bool:
     return payment.txid != txid and PiPayment.objects.filter(txid=txid).exclude(pk=payment.pk).exists()
 
 
-def _refuse_txid(payment: PiPayment, *, by: By) -> PiPayment:
+def _refuse_txid(payment: PiPayment) -> PiPayment:
     attend(payment, "Pi shows a transaction that belongs to another payment.")
     raise Contradiction(f"payment {payment} shows the transaction of another payment")
 

@@ -154,6 +154,27 @@ def test_approve_refuses_when_sold_out_and_cancels_at_pi(alice: Page, bob: Page)
     assert Order.objects.get(reference=for_bob["reference"]).status == "pending"
 
 
+def test_what_was_cancelled_before_we_heard_of_it_holds_nothing(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.pi.cancel_by_user(identifier)
+
+    assert alice.approve(identifier, expect=409)["error"] == "payment_cancelled"
+
+    assert set(acts(alice.pi)) == {"GET"}
+    assert not Event.objects.filter(after="reserved").exists()
+
+
+def test_what_was_signed_before_we_heard_of_it_is_completed_at_once(alice: Page) -> None:
+    identifier = alice.create_payment(alice.order({"mug": 1}))
+    alice.pi.approve(identifier)
+    alice.pi.sign(identifier)
+
+    assert alice.approve(identifier)["status"] == "completed"
+
+    assert set(acts(alice.pi)) == {"GET", "complete"}
+    assert not Event.objects.filter(after="reserved").exists()
+
+
 def test_a_wrong_caller_gets_403_and_pi_is_left_alone(alice: Page, bob: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.pi.calls.clear()

@@ -27,6 +27,7 @@ DOORS: dict[str, Door] = {
     "flag_for_refund": lambda alice: refunds.flag_for_refund(rows.payment("completed"), reason="test", by=BY),
     "reject_refund": lambda alice: staff.reject_refund(rows.refund(), by=BY, note="test"),
     "honour": lambda alice: staff.honour(rows.order("needs_review"), by=BY),
+    "_note": lambda alice: protocol._note(rows.shown(), by=BY),
     "locked": lambda alice: locked(rows.payment()).__enter__(),
 }
 

@@ -247,6 +247,14 @@ def test_the_transaction_of_another_payment_is_not_taken_over() -> None:
     assert payment.attention == "Pi shows a transaction that belongs to another payment."
 
 
+def test_an_old_copy_of_a_row_is_not_another_payment() -> None:
+    payment = rows.payment()
+    old_copy = PiPayment.objects.get()
+    fold(payment, rows.shown(**COMPLETED), by=BY)
+
+    assert fold(old_copy, rows.shown(**COMPLETED), by=BY).status == "completed"
+
+
 def test_a_record_that_is_no_longer_what_passed_the_gate_is_refused_once() -> None:
     payment = ordered("reserved").held_by
 

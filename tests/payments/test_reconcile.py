@@ -338,6 +338,19 @@ def test_a_payment_that_pi_refuses_to_go_on_with_is_shown_to_staff_until_it_does
     assert (order.status, PiPayment.objects.get().attention) == ("paid", "")
 
 
+def test_what_pi_refused_to_cancel_needs_no_attention_once_it_is_cancelled(alice: Page) -> None:
+    alice.approved({"mug": 1})
+    end_holds()
+    alice.pi.faults.add("refuse", path="cancel", status=400, body={"error": "invalid_arguments"})
+
+    assert sweep_once() == ["trouble: PiRefused"]
+    assert "invalid_arguments" in PiPayment.objects.get().attention
+
+    alice.pi.faults.clear()
+    assert sweep_once() == ["cancelled"]
+    assert PiPayment.objects.get().attention == ""
+
+
 def test_a_claimed_payment_is_not_claimed_again(alice: Page) -> None:
     alice.approved({"mug": 1})
     PiPayment.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
