@@ -16,7 +16,7 @@ from tests.payments.page import Page, shelf
 from tests.postgres import Server
 
 # What tests count by `record_property`, and the summary adds up.
-TRIED = ("interleavings", "crashes")
+TRIED = ("interleavings", "crashes", "stories after a crash")
 
 
 def pytest_configure(config: pytest.Config) -> None:
