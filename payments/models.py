@@ -337,10 +337,10 @@ class Event(models.Model):
         change = f"{self.before or 'new'} → {self.after}" if self.after else self.get_kind_display()
         return f"{change} {self.note}".strip()
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, **options: Any) -> None:
         if self.pk is not None:
             raise TypeError("events are written once")
-        super().save(*args, **kwargs)
+        super().save(**options)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("events are never deleted")

@@ -11,6 +11,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, models, transaction
 from django.db.models import ProtectedError
+from django.db.utils import ConnectionDoesNotExist
 from django.utils import timezone
 
 from payments.models import (
@@ -328,6 +329,11 @@ def test_an_event_is_never_changed() -> None:
         written.save()
 
     assert Event.objects.get().note == "as it was"
+
+
+def test_an_event_is_written_where_it_is_told_to() -> None:
+    with pytest.raises(ConnectionDoesNotExist, match="elsewhere"):
+        Event(kind="noted", actor="a", cause="c").save(using="elsewhere")
 
 
 def test_an_event_is_never_deleted() -> None:
