@@ -10,6 +10,7 @@ from django.db import DatabaseError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions, status
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from catalog.stock import OutOfStock
@@ -42,7 +43,9 @@ ANSWERS: dict[type[Exception], tuple[int, str | None, str | None]] = {
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
-    """What DRF calls for every exception of a view."""
+    """What DRF calls for every exception of a view. The schema and its page, too, refuse in JSON."""
+    context["request"].accepted_renderer = JSONRenderer()
+    context["request"].accepted_media_type = JSONRenderer.media_type
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PiRefused):

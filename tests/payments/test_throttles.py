@@ -160,7 +160,10 @@ def test_every_route_of_the_api_is_throttled() -> None:
     assert [view.__name__ for view in views if not view.throttle_classes] == []
 
 
-@pytest.mark.parametrize("path", ["/api/products/?search=a", "/api/schema/", "/pinet/meta", "/user/signout"])
+READ = ["/api/products/?search=a", "/api/schema/", "/api/docs/", "/pinet/meta", "/user/signout"]
+
+
+@pytest.mark.parametrize("path", READ)
 def test_reading_is_counted_per_client_too(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     SimpleRateThrottle.cache.clear()
     monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "api", "2/min")
@@ -168,6 +171,7 @@ def test_reading_is_counted_per_client_too(path: str, monkeypatch: pytest.Monkey
     answers = [Client().get(path, **HERE) for _ in range(3)]
 
     assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+    assert (answers[-1]["Content-Type"], answers[-1].json()["error"]) == ("application/json", "throttled")
     assert 0 < int(answers[-1]["Retry-After"]) <= 61
     assert Client().get(path, **ELSEWHERE).status_code != 429
 
