@@ -343,7 +343,7 @@ def as_record(answer: Any) -> PaymentRecord:
             cancelled=_flag(status["cancelled"]) or _flag(status["user_cancelled"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PiUnclear(f"Pi's answer is not a payment: {error!r}"[:300]) from error
+        raise PiUnclear(f"Pi's answer is not a payment: {error!r}") from error
 
 
 def _as_user(answer: Any) -> PiUser:

@@ -272,6 +272,13 @@ def test_what_we_do_not_need_may_be_there_or_not(
     assert isinstance(record.metadata, dict)
 
 
+@pytest.mark.parametrize("nothing", [..., None, ""], ids=["left out", "null", "empty"])
+def test_what_is_not_there_is_empty(http: responses.RequestsMock, nothing: Any) -> None:
+    record = get(http, changed(memo=nothing, from_address=nothing, to_address=nothing))
+
+    assert (record.memo, record.from_address, record.to_address) == ("", "", "")
+
+
 def test_a_long_memo_is_cut_and_cleaned(http: responses.RequestsMock) -> None:
     record = get(http, changed(memo="a\x00b\ud800" + "c" * 1000))
 

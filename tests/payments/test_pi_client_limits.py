@@ -168,6 +168,8 @@ def test_an_identifier_may_be_as_long_as_its_column(http: responses.RequestsMock
     http.get(PAYMENT_URL.replace(ID, longest), body=changed(identifier=longest))
 
     assert client().get_payment(longest).identifier == longest
+    with pytest.raises(PiUnclear, match="not a text of the expected length"):
+        pi_client.as_record(pi_client.parse(changed(identifier=longest + "x").encode(), what="it"))
 
 
 @pytest.mark.parametrize(("uid", "name", "fits"), [(64, 150, True), (65, 0, False), (1, 151, False)])
