@@ -438,6 +438,12 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_unclear(http: responses.R
         get(http, bomb, headers={"Content-Encoding": "gzip"})
 
 
+def test_the_last_second_is_used_too(http: responses.RequestsMock) -> None:
+    http.get(PAYMENT_URL, body=APPROVED)
+
+    assert client(seconds=0.9).get_payment(ID).identifier == ID
+
+
 def test_pi_is_not_asked_any_more_when_the_time_is_used_up(http: responses.RequestsMock) -> None:
     with pytest.raises(PiUnclear, match="used up"):
         client(seconds=0).get_payment(ID)
