@@ -86,9 +86,6 @@ class DeskAdmin(ModelAdmin[Row]):
     view_on_site = False
     change_form_template = "admin/payments/change_form.html"
 
-    class Media:
-        css: ClassVar[dict[str, list[str]]] = {"all": ["payments/admin.css"]}
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -93,3 +94,14 @@ def test_a_refund_that_is_done_is_not_counted(alice: Page) -> None:
     Refund.objects.update(status="rejected")
 
     assert "Refunds requested" not in needs(chief())
+
+
+@pytest.mark.parametrize(("network", "is_told"), [("Pi Testnet", True), ("Pi Network", False)])
+def test_staff_see_on_every_page_whether_the_sums_are_real(
+    settings: Any, network: str, is_told: bool
+) -> None:
+    settings.PI_NETWORK = network
+    client = chief()
+
+    for page in ("/admin/", "/admin/payments/order/", "/admin/catalog/variant/"):
+        assert ("Test-π has no value" in client.get(page).content.decode()) is is_told
