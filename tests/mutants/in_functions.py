@@ -24,6 +24,8 @@ NOTICED = ("killed", "timeout")
 def run() -> None:
     """This will try every mutant that has not been tried yet. Exits when the tests fail without any."""
     shutil.rmtree("mutants/tests", ignore_errors=True)  # mutmut copies them anew, but would keep old ones
+    # Which test reaches which function it would only find out for tests that are new, not for functions.
+    Path("mutants/mutmut-stats.json").unlink(missing_ok=True)
     mutmut = Path(sys.executable).with_name("mutmut")
     for command in (
         [sys.executable, "-m", "tests.mutants.names"],
