@@ -285,6 +285,7 @@ def test_a_line_tells_its_sum_and_whether_staff_must_ship_it() -> None:
 
     assert (parcel.amount, parcel.shipped_by_staff) == (Decimal("1.5"), True)
     assert ticket.shipped_by_staff is False
+    assert OrderLine.objects.get(pk=parcel.pk).shipped_by_staff is True
 
 
 def test_whoever_is_signed_in_is_somebody() -> None:

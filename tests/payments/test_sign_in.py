@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +68,13 @@ def test_an_access_token_is_exchanged_for_ours(pi: Simulator, browser: Client, b
     assert answer.keys() == {"token", "expires_at", "pioneer"}
     assert answer["pioneer"] == {"uid": buyer.uid, "username": "alice"}
     assert uid_of(answer["token"]) == buyer.uid
+
+
+def test_what_was_exchanged_cannot_be_changed(pi: Simulator, buyer: PiPioneer) -> None:
+    signed_in = exchange(pi.sign_in(buyer))
+
+    with pytest.raises(FrozenInstanceError):
+        setattr(signed_in, "token", "another")  # noqa: B010  (mypy knows it, too)
 
 
 def test_pis_demo_frontend_signs_in_with_its_own_body(
