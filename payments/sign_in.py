@@ -98,7 +98,6 @@ class PioneerAuthentication(BaseAuthentication):
 
 class _Scheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = PioneerAuthentication
-    match_subclasses = True
     name = "pioneer"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:

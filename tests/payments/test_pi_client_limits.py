@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from django.db import transaction
 
 from payments import pi_client
 from payments.pi_client import InsideTransaction, PiError, PiMisconfigured, PiRefused, PiUnclear
+from payments.protocol import CALLBACK_SECONDS
 from tests.payments.test_pi_client import (
     APPROVED,
     HORIZON,
@@ -211,6 +213,17 @@ def test_a_long_complaint_about_our_key_is_cut(http: responses.RequestsMock) -> 
 
 def test_an_answer_of_a_million_bytes_is_read(http: responses.RequestsMock) -> None:
     assert get(http, APPROVED + " " * (1_000_000 - len(APPROVED))).identifier == ID
+
+
+def test_a_callback_is_answered_before_the_sdk_repeats_it() -> None:
+    assert CALLBACK_SECONDS == 9
+
+
+def test_who_watches_over_the_time_keeps_no_process_alive() -> None:
+    with pi_client._cut_off(lambda: None, seconds=9):
+        timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+    assert {timer.daemon for timer in timers} == {True}
 
 
 def test_the_limits_are_those_of_our_columns() -> None:
