@@ -235,6 +235,6 @@ def test_a_user_and_a_record_are_frozen_and_small(http: responses.RequestsMock) 
     for answer in (get(http, APPROVED), me(http, '{"uid":"u"}')):
         with pytest.raises(FrozenInstanceError):
             setattr(answer, fields(answer)[0].name, "another")
-        with pytest.raises(TypeError):
-            type(answer)("positional")
+        with pytest.raises(TypeError, match="takes 1 positional argument"):
+            type(answer)("by place")
         assert not hasattr(answer, "__dict__")
