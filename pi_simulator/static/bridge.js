@@ -19,7 +19,8 @@ export const listen = (frame, isApp, handlers) => {
     const asking = page;
     const answer = await handlers[type](payload ?? {});
     if (answer === undefined || asking !== page) return;
-    event.source.postMessage(JSON.stringify({ id, type, payload: answer }), event.origin);
+    // Without a source the app has been closed, and nobody waits.
+    event.source?.postMessage(JSON.stringify({ id, type, payload: answer }), event.origin);
   });
 };
 

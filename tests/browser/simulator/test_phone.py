@@ -9,6 +9,16 @@ from pi_simulator import Simulator
 from .conftest import Phone
 from .tiny_shop import TinyShop
 
+# The phone's looks at Pi's books are made only when the test says so.
+HOLD_LOOKS = """() => {
+  const { fetch } = window;
+  window.looks = [];
+  window.fetch = async (path, ...rest) => {
+    if (path === "/_control/state") await new Promise((look) => window.looks.push(look));
+    return fetch(path, ...rest);
+  };
+}"""
+
 
 def only_payment(pi: Simulator) -> str:
     [payment] = pi.state()["payments"]
@@ -124,6 +134,20 @@ def test_a_closed_app_hears_of_the_payment_when_it_is_opened_again(pi: Simulator
 
     phone.expect_log(f"incomplete {only_payment(pi)}")
     phone.expect_log("complete 200")
+
+
+def test_an_answer_for_an_app_that_is_gone_is_dropped(phone: Phone) -> None:
+    phone.sign_in()
+    phone.page.evaluate(HOLD_LOOKS)
+    phone.buy()
+    # One is the phone's own, another the app's, which asks for the wallet to open.
+    phone.page.wait_for_function("() => window.looks.length > 1")
+
+    phone.page.locator("#app-frame").evaluate("frame => { frame.src = 'about:blank'; }")
+    expect(phone.app.locator("#log")).to_have_count(0)
+    phone.page.evaluate("() => window.looks.forEach((look) => look())")
+
+    phone.expect_status("The app has approved. Pay now?")
 
 
 def test_an_open_payment_without_transaction_is_found_too(
