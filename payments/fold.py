@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalog import stock
 from payments import gate
 from payments.delivery import Take, hand_over
-from payments.models import EventKind, Order, PiPayment
+from payments.models import EventKind, Order, PiPayment, Refund
 from payments.moves import By, locked, move, record
 from payments.pi_client import PaymentRecord, PiUnclear
 from payments.refunds import COUNTED, request_refund
@@ -23,7 +23,7 @@ from payments.statuses import LIVE, OPEN, OrderStatus, PaymentStatus, ReviewReas
 
 logger = logging.getLogger(__name__)
 
-# Who asks for a refund that nobody in particular decided.
+# Who asks for a refund that nobody in particular decided: of money that an order could not use.
 THE_SHOP = "the shop"
 
 # When to look again at a payment on its way, and at one that is over, but that the buyer could have signed.
@@ -163,9 +163,10 @@ def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *,
 
 
 def _has_other_money(order: Order, payment: PiPayment) -> bool:
-    """Whether another payment is enough for it, and stays."""
+    """Whether the goods went out for another payment, even if staff want to give that one back."""
     enough = order.payments.filter(status=PaymentStatus.COMPLETED, amount__gte=order.total)
-    return enough.exclude(pk=payment.pk).exclude(refunds__status__in=COUNTED).exists()
+    unused = Refund.objects.filter(asked_by=THE_SHOP, status__in=COUNTED).values("payment")
+    return enough.exclude(pk=payment.pk).exclude(pk__in=unused).exists()
 
 
 def _deliver(order: Order, take: Take, *, by: By, note: str = "") -> str:

@@ -10,7 +10,7 @@ from django.db import transaction
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from payments import protocol, refunds, staff
-from payments.models import DeliveredCode, Order, Refund
+from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import By, move
 from tests.catalog.goods import counted
 from tests.payments.desk import (
@@ -114,6 +114,36 @@ def test_what_comes_on_top_of_that_goes_back(alice: Page) -> None:
     second = pay_again(alice, order)
 
     assert list(Refund.objects.values_list("payment", "status")) == [(second.pk, "requested")]
+
+
+def paid_while_another_was_signed(alice: Page) -> tuple[Order, PiPayment, str]:
+    """An order in its buyer's hands, what it was paid with, and an earlier payment that was given up."""
+    answer = alice.order({"voucher": 1})
+    given_up = alice.create_payment(answer)
+    alice.approve(given_up)
+    alice.pi.sign(given_up, recorded=False)
+    alice.incomplete(given_up)
+    used = alice.create_payment(answer)
+    alice.approve(used)
+    alice.complete(used, alice.pi.sign(used))
+    return Order.objects.get(reference=answer["reference"]), PiPayment.objects.get(identifier=used), given_up
+
+
+@pytest.mark.parametrize("rejected", [False, True])
+def test_a_second_payment_goes_back_whatever_staff_want_to_do_with_the_first(
+    alice: Page, rejected: bool
+) -> None:
+    order, used, given_up = paid_while_another_was_signed(alice)
+    flagged = refunds.flag_for_refund(used, reason="a mistake?", by=BY)
+    alice.pi.record_transaction(given_up)
+
+    alice.incomplete(given_up)
+    if rejected:
+        staff.reject_refund(flagged, by=BY, note="a mistake")
+
+    refund = Refund.objects.get(payment__identifier=given_up)
+    assert (refund.status, refund.asked_by) == ("requested", "the shop")
+    assert "its money came after it was honoured" not in order.events.values_list("note", flat=True)
 
 
 def test_honouring_keeps_the_refund_of_a_second_payment_requested(alice: Page) -> None:
