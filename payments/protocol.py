@@ -40,7 +40,8 @@ logger = logging.getLogger(__name__)
 
 # All that one callback does at Pi must fit in here: the SDK repeats the callback after ten seconds.
 CALLBACK_SECONDS = 9
-# A payment for which nothing is held is given this long to reach the gate, then it is cancelled at Pi.
+# A payment for which nothing is held is given this long to reach the gate, then it is cancelled at Pi. And so
+# long Pi may refuse to verify a transaction before we think that it will not.
 PATIENCE = timedelta(minutes=10)
 ERRORS_KEPT = 5
 NOT_SHOWN = "Pi does not show it any more."
@@ -278,8 +279,6 @@ def _settle_unless_completed(payment: PiPayment, *, pi: PiClient, by: By, give_u
 def _next_step(payment: PiPayment, shown: PaymentRecord, *, give_up: bool) -> str | None:
     if payment.status in (PaymentStatus.COMPLETED, PaymentStatus.CANCELLED):
         return None
-    if payment.status == PaymentStatus.FAILED:
-        return "complete" if shown.transaction_verified else None
     if shown.txid or payment.txid:
         return "complete"
     if give_up or payment.refusal:
@@ -294,11 +293,22 @@ def _take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient
 
 
 def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: By) -> PiPayment:
-    """Pi refused, and its record shows why only when it does not verify the transaction it has."""
+    """Pi refused, and its record shows why only when it does not verify the transaction it has.
+
+    It may be about to: just asked by a repetition of ours, or itself behind the chain. So the goods stay held
+    for a while, and also afterwards each look asks Pi to complete.
+    """
     if refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified:
+        if timezone.now() - _signed_at(payment) < PATIENCE:
+            return payment
         return record_failed(payment, by=by, note=str(refusal))
     attend(payment, f"{STUCK} ({refusal})"[:200])
     raise refusal
+
+
+def _signed_at(payment: PiPayment) -> datetime:
+    """When Pi first showed us its transaction."""
+    return payment.events.filter(after=PaymentStatus.SUBMITTED).values_list("at", flat=True).latest("pk")
 
 
 # The gate, and what stands around it -----------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from payments import protocol
@@ -25,7 +26,7 @@ def paid_after_cancel(buyer: Page, basket: Mapping[str, int]) -> Order:
     """Cancelled while the buyer signed: the money came, a refund is requested, staff must decide."""
     order, identifier = buyer.approved(basket)
     buyer.pi.sign(identifier, recorded=False)
-    protocol.cancel_order(order, by=By("pioneer alice", "cancel_order"))
+    cancel(order)
     return _money_arrives(buyer, order, identifier)
 
 
@@ -33,20 +34,63 @@ def paid_too_late(buyer: Page, basket: Mapping[str, int]) -> Order:
     """Expired and given up while the buyer signed, and then the money came."""
     order, identifier = buyer.approved(basket)
     buyer.pi.sign(identifier, recorded=False)
+    expire(order)
+    return _money_arrives(buyer, order, identifier)
+
+
+def cancel(order: Order) -> None:
+    protocol.cancel_order(order, by=By("pioneer alice", "cancel_order"))
+
+
+def expire(order: Order) -> None:
     over = timezone.now()
     Order.objects.filter(pk=order.pk).update(expires_at=over, reserved_until=over)
     order.refresh_from_db()
     protocol.expire(order, pi=asking(), by=By("test", "expire"))
-    return _money_arrives(buyer, order, identifier)
 
 
 def unverified(buyer: Page, basket: Mapping[str, int]) -> Order:
     """Signed, but Pi does not verify the transaction: no money, and staff must decide."""
     order, identifier = buyer.approved(basket)
     txid = buyer.pi.sign(identifier, verified=False)
-    buyer.complete(identifier, txid, expect=409)
+    not_verified_for_long(buyer, identifier, txid)
     order.refresh_from_db()
     return order
+
+
+def not_verified_for_long(buyer: Page, identifier: str, txid: str) -> None:
+    """Pi had its time to verify the signed payment, and still does not: it has failed."""
+    buyer.complete(identifier, txid, expect=409)
+    Event.objects.filter(payment__identifier=identifier).update(at=F("at") - protocol.PATIENCE)
+    buyer.complete(identifier, txid, expect=409)
+
+
+def doubted_after(close: Callable[[Order], object], buyer: Page, basket: Mapping[str, int]) -> Order:
+    """Closed while the buyer signed; then Pi shows the transaction, and does not verify it."""
+    order, identifier = buyer.approved(basket)
+    txid = buyer.pi.sign(identifier, recorded=False, verified=False)
+    close(order)
+    buyer.pi.record_transaction(identifier)
+    not_verified_for_long(buyer, identifier, txid)
+    order.refresh_from_db()
+    return order
+
+
+def paid_but_unused(buyer: Page, basket: Mapping[str, int]) -> Order:
+    """The money of a payment that was given up came while another one held the goods, and that one was
+    cancelled: the order is open, and a refund is requested."""
+    answer = buyer.order(basket)
+    first = buyer.create_payment(answer)
+    buyer.approve(first)
+    buyer.pi.sign(first, recorded=False)
+    buyer.incomplete(first)
+    second = buyer.create_payment(answer)
+    buyer.approve(second)
+    buyer.pi.record_transaction(first)
+    buyer.incomplete(first)
+    buyer.pi.cancel_by_user(second)
+    buyer.cancel(second)
+    return Order.objects.get(reference=answer["reference"])
 
 
 def pay_again(buyer: Page, order: Order) -> PiPayment:

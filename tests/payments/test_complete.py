@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.models import DeliveryCode, Variant
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
 from tests.catalog.goods import counted
+from tests.payments.desk import not_verified_for_long
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
@@ -259,14 +260,38 @@ def test_money_after_the_order_was_cancelled_goes_to_review(alice: Page) -> None
     assert Refund.objects.get().amount == order.total
 
 
-def test_a_transaction_that_pi_does_not_verify_goes_to_review_and_frees_the_goods(alice: Page) -> None:
+NOT_VERIFIED = [
+    {"error": "not_verified", "error_message": "The transaction could not be verified."},
+    {"error": "verification_failed", "verification_error": "tx_not_found"},
+    {"error": "verification_failed", "verification_error": "payment_already_linked_with_a_tx"},
+]
+
+
+@pytest.mark.parametrize("body", NOT_VERIFIED)
+def test_goods_stay_held_while_pi_has_not_verified_yet_and_the_repeat_gets_them(
+    alice: Page, body: dict[str, str]
+) -> None:
     order, identifier = alice.approved({"mug": 1})
     txid = alice.pi.sign(identifier, verified=False)
+    alice.pi.faults.add("refuse", path="/complete", times=2, status=400, body=body)
 
     answer = alice.complete(identifier, txid, expect=409)
 
     order.refresh_from_db()
     assert answer["error"] == "not_completed"
+    assert (status_of(identifier), order.status) == ("submitted", "reserved")
+    assert counted(Variant.objects.get(sku="mug")) == (1, 10)
+    alice.pi.verify_transaction(identifier)
+    assert alice.complete(identifier, txid)["status"] == "completed"
+
+
+def test_a_transaction_that_pi_does_not_verify_goes_to_review_and_frees_the_goods(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    txid = alice.pi.sign(identifier, verified=False)
+
+    not_verified_for_long(alice, identifier, txid)
+
+    order.refresh_from_db()
     assert (status_of(identifier), order.status, order.review_reason) == (
         "failed",
         "needs_review",
@@ -278,7 +303,7 @@ def test_a_transaction_that_pi_does_not_verify_goes_to_review_and_frees_the_good
 def test_a_failed_payment_that_pi_verifies_later_is_recorded_and_refunded(alice: Page) -> None:
     _order, identifier = alice.approved({"mug": 1})
     txid = alice.pi.sign(identifier, verified=False)
-    alice.complete(identifier, txid, expect=409)
+    not_verified_for_long(alice, identifier, txid)
     alice.pi.verify_transaction(identifier)
 
     answer = alice.complete(identifier, txid)

@@ -18,6 +18,7 @@ from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
 from pi_simulator import Simulator
 from tests.catalog.goods import counted
 from tests.payments import rows
+from tests.payments.desk import not_verified_for_long
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
@@ -162,7 +163,7 @@ def test_what_pi_says_was_approved_is_watched_even_if_our_own_record_of_it_is_lo
 def test_what_pi_doubts_is_watched_even_if_our_own_record_of_it_is_lost(alice: Page) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     alice.pi.approve(identifier)
-    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+    not_verified_for_long(alice, identifier, alice.pi.sign(identifier, verified=False))
     assert status_of(identifier) == "failed"
     alice.pi.verify_transaction(identifier)
     make_old(hours=23)

@@ -13,14 +13,14 @@ from django.utils import timezone
 from catalog.models import Variant
 from catalog.stock import OutOfStock
 from payments import protocol
-from payments.fold import Contradiction
-from payments.models import Event, Pioneer, PiPayment
-from payments.moves import By, Overtaken
+from payments.fold import Contradiction, fold
+from payments.models import Event, EventKind, Pioneer, PiPayment
+from payments.moves import By, Overtaken, begin, record
 from payments.ordering import Refused
 from payments.pi_client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
 from tests.payments import rows
-from tests.payments.desk import asking, story
+from tests.payments.desk import asking, not_verified_for_long, story
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
@@ -41,8 +41,8 @@ TXID = "a" * 64
         ("approved", {}, True, "cancel"),
         ("submitted", {}, False, "complete"),
         ("submitted", {}, True, "complete"),
-        ("failed", {"txid": TXID}, True, None),
-        ("failed", {"txid": TXID, "transaction_verified": True}, False, "complete"),
+        ("failed", {"txid": TXID}, True, "complete"),
+        ("failed", {"txid": TXID}, False, "complete"),
         ("completed", {"txid": TXID}, True, None),
         ("cancelled", {}, True, None),
         ("cancelled", {"txid": TXID}, False, None),
@@ -70,7 +70,7 @@ def test_what_was_refused_is_given_up_by_whoever_looks(status: str) -> None:
     ],
 )
 def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi: dict[str, Any]) -> None:
-    payment = rows.payment("submitted")
+    payment = signed(timedelta(days=1))
 
     with pytest.raises(PiRefused):
         protocol._stuck(payment, rows.shown(**at_pi), PiRefused(code, "no"), by=BY)
@@ -80,11 +80,31 @@ def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi:
 
 @pytest.mark.parametrize("code", ["verification_failed", "not_verified"])
 def test_a_transaction_that_pi_does_not_verify_has_failed_for_pis_reason(code: str) -> None:
-    payment = rows.payment("submitted")
+    payment = signed(timedelta(minutes=10))
 
     payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "no such memo"), by=BY)
 
     assert (payment.status, payment.events.get(after="failed").note) == ("failed", "no such memo")
+
+
+@pytest.mark.parametrize("code", ["verification_failed", "not_verified"])
+def test_pi_has_ten_minutes_to_verify_a_transaction(code: str) -> None:
+    payment = signed(timedelta(minutes=9.9))
+
+    payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "not yet"), by=BY)
+
+    assert (payment.status, payment.attention) == ("submitted", "")
+
+
+def signed(ago: timedelta) -> PiPayment:
+    """A payment whose transaction Pi has shown so long ago; what else it went through is older and newer."""
+    payment = rows.payment()
+    begin(payment, by=BY)
+    Event.objects.update(at=timezone.now() - timedelta(days=2))
+    payment = fold(payment, rows.shown(txid=TXID), by=BY)
+    Event.objects.filter(after="submitted").update(at=timezone.now() - ago)
+    record(payment, EventKind.NOTED, by=BY, note="newer")
+    return payment
 
 
 def test_what_was_let_through_meanwhile_is_not_refused(alice: Page) -> None:
@@ -282,7 +302,7 @@ def test_nothing_is_held_for_what_was_refused_meanwhile() -> None:
 
 def test_a_payment_that_failed_is_not_approved(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
-    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+    not_verified_for_long(alice, identifier, alice.pi.sign(identifier, verified=False))
 
     with pytest.raises(protocol.NotCompleted, match="is failed, not completed"):
         protocol.approve(identifier, caller=None)

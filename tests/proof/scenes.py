@@ -181,9 +181,18 @@ def refund_approved(hand: Hand) -> None:
     approve(Refund.objects.get(payment__identifier=hand.identifier))
 
 
-def unverified(hand: Hand) -> None:
+def verifying(hand: Hand) -> None:
+    """Signed, and Pi has not verified it yet."""
     approved(hand)
     hand.pi.sign(hand.identifier, verified=False)
+    with suppress(NotCompleted):
+        protocol.complete(hand.identifier, hand.txid, caller=hand.pioneer)
+
+
+def unverified(hand: Hand) -> None:
+    """It never does."""
+    verifying(hand)
+    pass_time(hand.pi, protocol.PATIENCE)
     with suppress(NotCompleted):
         protocol.complete(hand.identifier, hand.txid, caller=hand.pioneer)
 
@@ -210,7 +219,7 @@ ALONE: tuple[Chapter, ...] = (
     *(ordered, seen, approving, approval_unanswered, approved, refused, overdue),
     *(signed, signed_unseen, signed_overdue, dropped, completion_unanswered, paid),
     *(given_up, late, late_after_cancel, late_after_expiry, in_review, refund_approved),
-    *(unverified, verified_late, expired, forgotten),
+    *(verifying, unverified, verified_late, expired, forgotten),
 )
 # How far alice's order and payment are, and how far bob's, who wants the same last unit.
 TWO_ORDERS: tuple[tuple[Chapter, Chapter], ...] = (
