@@ -111,6 +111,8 @@ def record_failed(payment: PiPayment, *, by: By, note: str) -> PiPayment:
             held_here = order is not None and order.held_by_id == payment.pk
             if order is not None and (held_here or order.status == OrderStatus.PENDING):
                 _review(order, ReviewReason.TX_UNVERIFIED, by=by)
+            else:
+                attend(payment, "Pi shows a transaction and does not verify it. Look on the chain.")
     return payment
 
 

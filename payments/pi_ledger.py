@@ -116,6 +116,8 @@ def _wrong_facts(payment: PiPayment, shown: PaymentRecord) -> str:
 def _statuses_for(shown: PaymentRecord) -> tuple[PaymentStatus, ...]:
     if shown.completed:
         return (PaymentStatus.COMPLETED,)
+    if shown.transaction_verified:
+        return (PaymentStatus.SUBMITTED,)
     if shown.txid:
         return (PaymentStatus.SUBMITTED, PaymentStatus.FAILED)
     if shown.cancelled:

@@ -15,7 +15,14 @@ from payments.basket import most
 from payments.downloads import download_url
 from payments.models import Order, Pioneer, PiPayment, Refund
 from payments.serializers import PaymentToCreate
-from payments.statuses import REFUND_UNDER_WAY, OrderStatus, PaymentStatus, RefundStatus, ReviewReason
+from payments.statuses import (
+    REFUND_UNDER_WAY,
+    UNPAID,
+    OrderStatus,
+    PaymentStatus,
+    RefundStatus,
+    ReviewReason,
+)
 
 PAID = (OrderStatus.PAID, OrderStatus.FULFILLED)
 
@@ -52,6 +59,8 @@ class Receipt:
             return "returning" if self._everything_goes_back else status
         if not self.is_paid and self._signed:
             return "finishing"
+        if status in UNPAID and (self._unused or self._doubted):
+            return "review" if self._unused else "doubt"
         if status == OrderStatus.PENDING and any(line.is_gone for line in self.lines):
             return "sold_out"
         return "signature" if status == OrderStatus.RESERVED else status
@@ -104,6 +113,16 @@ class Receipt:
     @property
     def _signed(self) -> bool:
         return any(payment.status == PaymentStatus.SUBMITTED for payment in self.payments)
+
+    @property
+    def _unused(self) -> bool:
+        """Whether money came that is not back yet."""
+        back = sum(refund.amount for refund in self.refunds if refund.status == RefundStatus.DONE)
+        return back < sum(payment.amount for payment in self.completed)
+
+    @property
+    def _doubted(self) -> bool:
+        return any(payment.status == PaymentStatus.FAILED for payment in self.payments)
 
     @property
     def _everything_goes_back(self) -> bool:

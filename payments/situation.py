@@ -15,6 +15,7 @@ from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.statuses import (
     REFUND_UNDER_WAY,
+    UNPAID,
     OrderStatus,
     PaymentStatus,
     RefundStatus,
@@ -65,10 +66,12 @@ def sums(order: Order) -> Sums:
 def of_order(order: Order) -> str:
     """Return what is true about the order and what to do, in one or two sentences."""
     money = sums(order)
-    tell = _ORDERS.get(order.status)
+    tell = _unused if order.status in UNPAID and money.paid else _ORDERS.get(order.status)
     sentences = [tell(order, money) if tell else _CLOSED_ORDERS[order.status]]
     if order.status != OrderStatus.REFUNDED:
         sentences += _refund_sentences(list(order.refunds.all()))
+    if order.status in UNPAID and any(p.status == PaymentStatus.FAILED for p in order.payments.all()):
+        sentences.append("Pi shows a transaction for it that it does not verify: look on the chain.")
     if order.status in WITH_GOODS and money.surplus > 0:
         sentences.append(f"{in_pi(money.surplus)} too much was paid: flag it for refund.")
     return " ".join(sentences)
@@ -84,6 +87,11 @@ def of_payment(payment: PiPayment) -> str:
     if payment.status == PaymentStatus.COMPLETED and payment.order is None:
         sentence = "Completed, but it belongs to no order: the money must go back."
     return " ".join([sentence, *_refund_sentences(list(payment.refunds.all()))])
+
+
+def _unused(order: Order, money: Sums) -> str:
+    state = str(order.get_status_display()).capitalize()
+    return f"{state}, but {in_pi(money.paid)} came that it cannot use."
 
 
 def _pending(order: Order, money: Sums) -> str:

@@ -46,6 +46,9 @@ ORDER_MOVES: dict[str, frozenset[str]] = {
     OrderStatus.REFUNDED: frozenset(),
 }
 
+# Nothing was paid, or nothing that the order could use.
+UNPAID = (OrderStatus.PENDING, OrderStatus.EXPIRED, OrderStatus.CANCELLED)
+
 
 class ReviewReason(models.TextChoices):
     STOCK_GONE = "stock_gone", "paid late, and the goods are gone"

@@ -17,7 +17,7 @@ from payments import protocol
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment
 from payments.moves import By
-from tests.payments.desk import asking, everything
+from tests.payments.desk import asking, everything, unverified
 from tests.payments.page import Page, acts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,6 +122,12 @@ def _signed_after_it_was_cancelled(page: Page) -> str:
     return identifier
 
 
+def _verified_there_only(page: Page) -> str:
+    identifier = unverified(page, {"mug": 1}).payments.get().identifier
+    page.pi.verify_transaction(identifier)
+    return identifier
+
+
 def _cancelled_there_only(page: Page) -> str:
     _, identifier = page.approved({"mug": 1})
     page.pi.cancel_by_user(identifier)
@@ -140,6 +146,7 @@ STORIES = [
     (_completed_there_only, "is approved here, but Pi shows it completed"),
     (_signed_there_only, "is approved here, but Pi shows it submitted"),
     (_signed_after_it_was_cancelled, "is cancelled here, but Pi shows it submitted"),
+    (_verified_there_only, "is failed here, but Pi shows it submitted"),
     (_cancelled_there_only, "is approved here, but Pi shows it cancelled"),
     (_approved_there_only, "is created here, but Pi shows it approved"),
 ]

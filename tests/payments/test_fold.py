@@ -214,7 +214,13 @@ def test_what_pi_does_not_verify_is_watched_and_sends_its_order_to_review() -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "becomes"), [("pending", "needs_review"), ("cancelled", "cancelled"), ("paid", "paid")]
+    ("status", "becomes"),
+    [
+        ("pending", "needs_review"),
+        ("cancelled", "cancelled"),
+        ("expired", "expired"),
+        ("paid", "paid"),
+    ],
 )
 def test_a_failed_payment_sends_only_an_open_order_to_review(status: str, becomes: str) -> None:
     payment = rows.payment("submitted", order=ordered(status))
@@ -222,6 +228,17 @@ def test_a_failed_payment_sends_only_an_open_order_to_review(status: str, become
     record_failed(payment, by=BY, note="no such memo")
 
     assert Order.objects.get().status == becomes
+    payment.refresh_from_db()
+    assert bool(payment.attention) is (becomes != "needs_review"), "one of them is shown to staff"
+
+
+def test_a_failed_payment_without_an_order_asks_for_attention() -> None:
+    payment = rows.payment("submitted")
+
+    record_failed(payment, by=BY, note="no such memo")
+
+    said = "Pi shows a transaction and does not verify it. Look on the chain."
+    assert PiPayment.objects.get().attention == said
 
 
 def test_a_failed_payment_leaves_an_order_alone_that_another_payment_holds() -> None:

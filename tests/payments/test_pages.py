@@ -400,6 +400,22 @@ def moved_to(status: str) -> Callable[[Page], Order]:
     return story
 
 
+def doubted_after(close: Callable[[Order], object], alice: Page) -> Order:
+    return desk.doubted_after(close, alice, {"mug": 1})
+
+
+def unused_and_cancelled(alice: Page) -> Order:
+    order = desk.paid_but_unused(alice, {"mug": 1})
+    desk.cancel(order)
+    return order
+
+
+def unused_and_back(alice: Page) -> Order:
+    order = desk.paid_but_unused(alice, {"mug": 1})
+    order.refunds.update(status="done", txid="f" * 64, approved_by="staff dora")
+    return order
+
+
 def being_refunded(alice: Page) -> Order:
     order = alice.buy({"mug": 1})
     refund = order.payments.get().refunds.create(
@@ -437,6 +453,11 @@ def shipped(alice: Page) -> Order:
         (moved_to("cancelled"), "cancelled", "Nothing was charged"),
         (lambda alice: desk.paid_after_cancel(alice, {"mug": 1}), "review", "You need not pay again"),
         (lambda alice: desk.unverified(alice, {"mug": 1}), "doubt", "Please do not pay again"),
+        (lambda alice: doubted_after(desk.cancel, alice), "doubt", "Please do not pay again"),
+        (lambda alice: doubted_after(desk.expire, alice), "doubt", "Please do not pay again"),
+        (lambda alice: desk.paid_but_unused(alice, {"mug": 1}), "review", "You need not pay again"),
+        (unused_and_cancelled, "review", "You need not pay again"),
+        (unused_and_back, "pending", "Ready to pay"),
         (being_refunded, "returning", "Your money is coming back"),
         (refunded, "refunded", "Your money went back to you"),
     ],
@@ -461,6 +482,7 @@ def test_a_receipt_says_what_is_true_and_what_comes_next(
         (moved_to("expired"), False),
         (moved_to("cancelled"), False),
         (lambda alice: desk.paid_after_cancel(alice, {"mug": 1}), False),
+        (lambda alice: desk.paid_but_unused(alice, {"mug": 1}), False),
         (refunded, False),
     ],
 )

@@ -16,7 +16,10 @@ from tests.payments.desk import (
     CAROL,
     DORA,
     approve,
+    cancel,
+    doubted_after,
     paid_after_cancel,
+    paid_but_unused,
     pay_again,
     unverified,
 )
@@ -120,6 +123,18 @@ def _doubtful(page: Page) -> Order:
     return unverified(page, {"mug": 1})
 
 
+def _unused(page: Page) -> Order:
+    return paid_but_unused(page, {"mug": 1})
+
+
+def _unused_and_cancelled(page: Page) -> Order:
+    return protocol.cancel_order(_unused(page), by=CAROL)
+
+
+def _doubted_and_cancelled(page: Page) -> Order:
+    return doubted_after(cancel, page, {"mug": 1})
+
+
 def _refunded(page: Page) -> Order:
     order = _going_back(page)
     move(Refund.objects.get(), "done", by=DORA, txid="e" * 64)
@@ -153,6 +168,18 @@ def _refunded(page: Page) -> Order:
         ),
         (_failed_to_go_back, "Paid. 1 parcel waits to be shipped. A refund of 1.5 π has failed."),
         (_fulfilled, "Paid, and everything is delivered."),
+        (_unused, "Waiting for payment, but 1.5 π came that it cannot use. A refund of 1.5 π is requested."),
+        (
+            _unused_and_cancelled,
+            "Cancelled, but 1.5 π came that it cannot use. A refund of 1.5 π is requested.",
+        ),
+        (
+            _doubted_and_cancelled,
+            (
+                "Cancelled; nothing was paid. Pi shows a transaction for it that it does not verify: look on "
+                "the chain."
+            ),
+        ),
         (_expired, "Expired: nobody paid in time."),
         (_cancelled, "Cancelled; nothing was paid."),
         (
