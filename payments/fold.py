@@ -37,7 +37,7 @@ class Contradiction(PiUnclear):
 
 def fold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
     """Fold Pi's flags into our status by rank: completed, a transaction, cancelled, approved."""
-    if shown.txid and _belongs_to_another(shown.txid, payment):
+    if shown.completed and _paid_another(shown.txid, payment):
         return _refuse_txid(payment)
     if shown.completed:
         return _record_completed(payment, shown, by=by)
@@ -206,8 +206,10 @@ def _release(order: Order, to: OrderStatus, *, by: By) -> None:
     move(order, to, by=by, held_by=None, reserved_until=None)
 
 
-def _belongs_to_another(txid: str, payment: PiPayment) -> bool:
-    return payment.txid != txid and PiPayment.objects.filter(txid=txid).exclude(pk=payment.pk).exists()
+def _paid_another(txid: str | None, payment: PiPayment) -> bool:
+    """Whether another payment was completed with it. One that merely shows it may be somebody's lie to Pi."""
+    paid = PiPayment.objects.filter(txid=txid, status=PaymentStatus.COMPLETED)
+    return payment.status != PaymentStatus.COMPLETED and paid.exclude(pk=payment.pk).exists()
 
 
 def _refuse_txid(payment: PiPayment) -> PiPayment:

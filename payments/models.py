@@ -184,7 +184,7 @@ class PiPayment(models.Model):
     )
     user_uid = models.CharField("payer's uid", max_length=64)
     amount = amount_field()
-    txid = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    txid = models.CharField(max_length=64, db_index=True, null=True, blank=True)
     from_address = models.CharField(max_length=80, blank=True)
     to_address = models.CharField(max_length=80, blank=True)
     network = models.CharField(max_length=20)
@@ -242,6 +242,12 @@ class PiPayment(models.Model):
                 fields=["order"],
                 condition=Q(status__in=LIVE),
                 name="payment_one_live_per_order",
+            ),
+            # Pi may show a transaction on a payment before it has verified that it belongs there.
+            models.UniqueConstraint(
+                fields=["txid"],
+                condition=Q(status=PaymentStatus.COMPLETED),
+                name="payment_one_completed_per_txid",
             ),
         ]
 

@@ -264,6 +264,23 @@ def test_the_transaction_of_another_payment_is_not_taken_over() -> None:
     assert payment.attention == "Pi shows a transaction that belongs to another payment."
 
 
+@pytest.mark.parametrize("status", ["submitted", "failed"])
+def test_a_transaction_that_only_stands_on_another_payment_is_free(status: str) -> None:
+    rows.payment(status, txid=TXID)
+    payment = rows.payment()
+
+    assert fold(payment, rows.shown(**COMPLETED), by=BY).status == "completed"
+
+
+def test_a_transaction_of_another_payment_may_be_shown_but_not_completed() -> None:
+    rows.payment("completed", txid=TXID)
+    payment = fold(rows.payment(), rows.shown(**SIGNED), by=BY)
+    assert (payment.status, payment.txid) == ("submitted", TXID)
+
+    with pytest.raises(Contradiction):
+        fold(payment, rows.shown(**COMPLETED), by=BY)
+
+
 def test_an_old_copy_of_a_row_is_not_another_payment() -> None:
     payment = rows.payment()
     old_copy = PiPayment.objects.get()

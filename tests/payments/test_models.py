@@ -119,7 +119,6 @@ FORBIDDEN: dict[str, list[Violation]] = {
     "line_price_above_zero": [lambda: line(unit_price=0), lambda: update(line(), unit_price=Decimal(-1))],
     "payments_deliveredcode.code": [one_code_twice],
     "payments_pipayment.identifier": [lambda: payment(identifier=payment().identifier)],
-    "payments_pipayment.txid": [lambda: payment("completed", txid=payment("submitted").txid)],
     "payment_amount_above_zero": [lambda: payment(amount=0), lambda: update(payment(), amount=Decimal(-1))],
     "payment_status_known": [lambda: payment("lost"), lambda: update(payment(), status="")],
     "payment_with_transaction_not_cancelled": [
@@ -143,6 +142,10 @@ FORBIDDEN: dict[str, list[Violation]] = {
         lambda: update(payment("approving"), held_at=None),
     ],
     "payment_one_live_per_order": [two_live_payments],
+    "payment_one_completed_per_txid": [
+        lambda: payment("completed", txid=payment("completed").txid),
+        lambda: update(payment("submitted", txid=payment("completed").txid), status="completed"),
+    ],
     "payments_refund.identifier": [lambda: [refund(identifier="r") for _ in range(2)]],
     "payments_refund.txid": [lambda: [refund("done", txid="t") for _ in range(2)]],
     "refund_amount_above_zero": [lambda: refund(amount=0), lambda: update(refund(), amount=Decimal(-1))],
@@ -183,6 +186,7 @@ COLUMNS = {
     "order_once_per_idempotency_key": "payments_order.pioneer_id, payments_order.idempotency_key",
     "line_once_per_variant": "payments_orderline.order_id, payments_orderline.variant_id",
     "payment_one_live_per_order": "payments_pipayment.order_id",
+    "payment_one_completed_per_txid": "payments_pipayment.txid",
 }
 
 
@@ -223,6 +227,7 @@ def one_key_for_two_pioneers() -> None:
 ALLOWED: dict[str, Violation] = {
     "two payments without a transaction": lambda: (payment(), payment()),
     "a new payment after a cancelled one": lambda: another_try_after("cancelled"),
+    "a payment that shows another's transaction": lambda: payment("failed", txid=payment("completed").txid),
     "a new payment beside a signed one": lambda: another_try_after("submitted"),
     "one key for two pioneers": one_key_for_two_pioneers,
     "two orders without a key": lambda: (order(), order()),

@@ -504,7 +504,8 @@ def test_a_payment_that_cannot_be_true_is_in_trouble_alone(alice: Page, bob: Pag
     _, second = bob.approved({"mug": 1})
     txid = alice.pi.sign(first)
     alice.complete(first, txid)
-    bob.pi.tamper(second, transaction={"txid": txid, "verified": True, "_link": ""})
+    paid = alice.pi.payment(first)
+    bob.pi.tamper(second, transaction=paid["transaction"], status=paid["status"])
     _, third = Page(alice.pi, "carol").sign_in().approved({"mug": 1})
     alice.pi.sign(third)
 
