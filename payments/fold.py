@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from catalog import stock
@@ -179,6 +179,8 @@ def _deliver(order: Order, take: Take, *, by: By, note: str = "") -> str:
         order.refresh_from_db()
         _review(order, ReviewReason.STOCK_GONE, by=by)
         return "paid late, and the goods are gone"
+    except OperationalError:
+        raise  # a busy database says nothing about the goods; Pi will tell of the money again
     except Exception:  # the money's record must survive every mistake in delivering
         logger.exception("order %s is paid, but could not be delivered", order.reference)
         order.refresh_from_db()

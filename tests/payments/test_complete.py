@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
 from tests.catalog.goods import counted
@@ -334,6 +337,46 @@ def test_the_transaction_of_another_payment_pays_nothing(alice: Page, bob: Page)
 
     order.refresh_from_db()
     assert (order.status, status_of(second)) == ("reserved", "approved")
+
+
+def test_a_transaction_that_somebody_else_has_shown_pays_for_its_own_payment(alice: Page, bob: Page) -> None:
+    """Whatever stands on the chain can be shown to Pi by anybody, for a payment of their own."""
+    order, hers = alice.approved({"mug": 1})
+    _, his = bob.approved({"mug": 1})
+    txid = alice.pi.sign(hers)
+    alice.pi.tamper(his, transaction={"txid": txid, "verified": False, "_link": ""})
+    bob.complete(his, txid, expect=409)
+    assert PiPayment.objects.get(identifier=his).txid == txid
+
+    answer = alice.complete(hers, txid)
+    not_verified_for_long(bob, his, txid)
+
+    order.refresh_from_db()
+    assert (answer["status"], order.status, status_of(his)) == ("completed", "paid", "failed")
+    assert Order.objects.get(payments__identifier=his).status == "needs_review"
+
+
+@pytest.mark.parametrize("said", ["deadlock detected", "canceling statement due to lock timeout"])
+def test_a_busy_database_is_no_failed_delivery(
+    alice: Page, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    txid = alice.pi.sign(identifier)
+    with monkeypatch.context() as busy:
+        busy.setattr(stock, "consume", raising(OperationalError(said)))
+        alice.complete(identifier, txid, expect=503)
+
+    alice.complete(identifier, txid)
+
+    order.refresh_from_db()
+    assert (order.status, Refund.objects.count()) == ("paid", 0)
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*args: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_an_outgoing_payment_is_no_business_of_complete(alice: Page) -> None:
