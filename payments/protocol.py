@@ -47,6 +47,7 @@ ERRORS_KEPT = 5
 NOT_SHOWN = "Pi does not show it any more."
 PAID_ELSEWHERE = "The chain shows a transaction for it, but Pi does not take it."
 STUCK = "Pi refuses what comes next"
+UNANSWERED = "Pi gives no clear answer about it."
 # With these codes Pi says that it looked at the transaction and does not accept it.
 UNVERIFIED = frozenset({"verification_failed", "not_verified"})
 
@@ -264,7 +265,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
             if _next_step(payment, shown, give_up=give_up) == step:
                 return _stuck(payment, shown, refusal, by=by)
         payment = fold(payment, shown, by=by)
-    if payment.attention.startswith(STUCK):
+    if payment.attention.startswith((STUCK, UNANSWERED)):
         attend(payment, "")
     return payment
 

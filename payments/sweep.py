@@ -16,11 +16,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from payments import protocol
-from payments.fold import Contradiction
+from payments.fold import Contradiction, attend
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, Overtaken
-from payments.pi_client import PiClient, PiRefused
-from payments.protocol import UnknownPayment
+from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
+from payments.protocol import UNANSWERED, UnknownPayment
 from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,11 @@ def _settle_one(payment: PiPayment, *, by: By) -> str:
         outcome = f"trouble: {type(problem).__name__}"
         if not isinstance(problem, UnknownPayment):
             return outcome
+    except (PiUnclear, PiMisconfigured):
+        # Whether it is this payment's trouble or Pi's, somebody should know by now.
+        if timezone.now() - payment.created_at >= OLD:
+            attend(payment, UNANSWERED)
+        raise
     _end_watch(payment)
     return outcome
 

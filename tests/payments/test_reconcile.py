@@ -171,6 +171,22 @@ def test_what_pi_doubts_is_watched_even_if_our_own_record_of_it_is_lost(alice: P
     assert sweep_once() == ["completed"]
 
 
+@pytest.mark.parametrize("fault", ["down", "html", "nonsense"])
+def test_staff_are_told_of_a_payment_about_which_pi_says_nothing_for_an_hour(alice: Page, fault: str) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.faults.add(fault, path=identifier)
+    for hours, attention in ((0, ""), (1, "Pi gives no clear answer about it.")):
+        make_old(hours=hours)
+        with pytest.raises(PiUnclear):
+            sweep_once()
+        assert PiPayment.objects.get().attention == attention
+
+    alice.pi.faults.clear()
+    sweep_once()
+
+    assert PiPayment.objects.get().attention == ""
+
+
 def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.incomplete(identifier)
