@@ -87,7 +87,8 @@ def stale_orders() -> QuerySet[Order]:
             | Q(status=OrderStatus.RESERVED, reserved_until__lte=timezone.now())
         )
         .select_related("held_by")
-        .order_by("id")
+        # Pending ones come first: they cost no question, so no silence of Pi's keeps them open.
+        .order_by("status", "id")
     )
 
 

@@ -56,6 +56,20 @@ def test_old_orders_expire_and_their_goods_go_back(alice: Page, stale: tuple[Ord
     assert (error, counted(Variant.objects.get(sku="mug"))) == ("", (0, 10))
 
 
+def test_a_payment_that_pi_says_nothing_about_keeps_no_other_order_open(alice: Page, bob: Page) -> None:
+    reserved, identifier = alice.approved({"mug": 1})
+    pending = Order.objects.get(reference=bob.order({"mug": 1})["reference"])
+    too_old()
+    alice.pi.faults.add("html", path=identifier)
+
+    printed, error = run()
+
+    assert printed[0] == f"{pending}: expired"
+    assert "Pi" in error
+    reserved.refresh_from_db()
+    assert reserved.status == "reserved"
+
+
 def test_a_dry_run_tells_and_changes_nothing(alice: Page, stale: tuple[Order, Order]) -> None:
     pending, reserved = stale
     before = everything()
@@ -111,8 +125,8 @@ def test_an_order_in_trouble_does_not_stop_the_others(alice: Page, bob: Page) ->
     printed, error = run()
 
     assert printed == [
-        f"{missing}: trouble: UnknownPayment",
         f"{other}: expired",
+        f"{missing}: trouble: UnknownPayment",
         "1 orders expired, 0 are otherwise, 1 in trouble.",
     ]
     assert error == "1 orders are in trouble: staff can see why."

@@ -634,12 +634,12 @@ def test_a_check_is_overdue_after_ten_minutes() -> None:
     assert sweep.overdue_before(now) == now - timedelta(minutes=10)
 
 
-def test_stale_orders_come_oldest_first_and_with_their_payment(
+def test_stale_orders_that_cost_no_question_come_first_then_the_oldest(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     over = timezone.now() - timedelta(seconds=1)
     first = rows.order("reserved", reserved_until=over)
-    second = rows.order(expires_at=over)
+    second, third = rows.order(expires_at=over), rows.order(expires_at=over)
     rows.order(expires_at=over + timedelta(minutes=1))
     rows.order("reserved")
     rows.order("cancelled", expires_at=over)
@@ -647,6 +647,7 @@ def test_stale_orders_come_oldest_first_and_with_their_payment(
 
     with django_assert_num_queries(1):
         assert [(order, order.held_by is None) for order in sweep.stale_orders()] == [
-            (first, False),
             (second, True),
+            (third, True),
+            (first, False),
         ]
