@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils import timezone
 
 from catalog.models import Product, Variant
 from payments.models import Order, Pioneer
 from payments.moves import By, clean
-from payments.ordering import MOST_UNITS, Refused, write_order
+from payments.ordering import MOST_UNITS, Refused, check_still_offered, write_order
 from payments.pi_client import PaymentRecord
 from payments.statuses import OrderStatus
 
@@ -46,7 +47,8 @@ def mismatch(order: Order, shown: PaymentRecord) -> str:
 def order_for(order: Order | None, shown: PaymentRecord, *, by: By) -> Order:
     """Return the open order that this payment may be held for; a buy-now writes it here and now.
 
-    Must run inside the transaction that holds the goods, with `order` locked. Raises Refused.
+    An order whose time is over, though nobody has closed it yet, must still be offered as it was. Must run
+    inside the transaction that holds the goods, with `order` locked. Raises Refused.
     """
     if order is None:
         order = _buy_now(shown, by=by)
@@ -57,6 +59,8 @@ def order_for(order: Order | None, shown: PaymentRecord, *, by: By) -> Order:
         raise Refused("payment_in_progress")
     if order.status != OrderStatus.PENDING:
         raise Refused("order_closed")
+    if order.expires_at <= timezone.now():
+        check_still_offered(order)
     return order
 
 

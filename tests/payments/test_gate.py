@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from catalog.models import Product
+from catalog.models import Product, Variant
 from catalog.stock import OutOfStock
 from payments.gate import mismatch, named_order, names, order_for
 from payments.models import Order, OrderLine, Pioneer
@@ -18,7 +19,7 @@ from payments.pi_client import PaymentRecord
 from payments.statuses import OrderStatus
 from tests.catalog.goods import product, variant
 from tests.payments import rows
-from tests.payments.page import shelf
+from tests.payments.page import Page, shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +110,26 @@ def test_only_an_open_order_can_be_paid(shown: PaymentRecord, status: str, code:
 
 def test_an_open_order_passes(order: Order, shown: PaymentRecord) -> None:
     assert order_for(order, shown, by=BY) == order
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({}, ""), ({"price": "150"}, "price_changed"), ({"published": False}, "not_for_sale")],
+)
+def test_an_order_whose_time_is_over_must_still_be_offered_as_it_was(
+    alice: Page, change: dict[str, Any], code: str
+) -> None:
+    """Else who begins a payment now and then, and never pays, keeps a price for ever."""
+    answer = alice.order({"mug": 1})
+    Order.objects.update(expires_at=timezone.now())
+    if "price" in change:
+        Variant.objects.filter(sku="mug").update(**change)
+    elif change:
+        Product.objects.update(**change)
+
+    _, said = alice.post("/payments/approve", {"paymentId": alice.create_payment(answer)}, expect=None)
+
+    assert said.get("error", "") == code
 
 
 def test_what_is_wrong_is_told_before_whether_it_is_too_late(shown: PaymentRecord) -> None:
