@@ -3,7 +3,7 @@
 
 import { insist, request } from "./api.js";
 import { currentToken, forget, signedIn } from "./session.js";
-import { hasPhrase, phrase } from "./phrases.js";
+import { hasPhrase, phrase, say } from "./phrases.js";
 
 // The payment under way in this window: { reference, said, live, at, step, refused, message }.
 // `said` is a key of phrases.html; `live` while something may still happen, and nobody may pay again.
@@ -86,6 +86,14 @@ async function report(own, error, payment) {
   const isPending = /pending payment/i.test(text);
   tell(own, isPending ? "pending_payment" : (own.refused ?? "wallet_failed"), own.message ?? error?.message);
   await post("error", { paymentId: payment?.identifier, error: text }).catch(() => {});
+  refresh();
+}
+
+// A payment of an earlier visit is still open, and Pi lets nobody pay anew before it is settled. The SDK says
+// so once, perhaps before sign-in, so we go on trying.
+export async function settleIncomplete(payment) {
+  const { status } = await insist(() => post("incomplete", { payment })).catch(() => ({}));
+  if (status === "completed") say("recovered", document.getElementById("notices"));
   refresh();
 }
 

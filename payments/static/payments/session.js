@@ -5,7 +5,6 @@
 // The state stands on <html data-pi>: connecting, slow, in, outside, declined, away or failed.
 
 import { insist, Refusal, request } from "./api.js";
-import { say } from "./phrases.js";
 
 const SCOPES = ["username", "payments"];
 // Pi can take a quarter of a minute. Until then we only say so; we never give up on its behalf.
@@ -46,7 +45,7 @@ async function signIn() {
   const slow = setTimeout(() => state() === "connecting" && show("slow"), SLOW_AFTER_SECONDS * 1000);
   try {
     const pi = await sdk();
-    const { accessToken } = await pi.authenticate(SCOPES, settleIncomplete);
+    const { accessToken } = await pi.authenticate(SCOPES, tellIncomplete);
     const answer = await insist(() => request("/user/signin", { body: { accessToken } }), {
       times: 30,
       onWaiting: () => show("away"),
@@ -99,10 +98,5 @@ function arrived() {
   });
 }
 
-// A payment of an earlier visit is still open, and Pi lets nobody pay anew before it is settled. The SDK says
-// so once, perhaps before sign-in, so we go on trying.
-async function settleIncomplete(payment) {
-  const answer = await insist(() => request("/payments/incomplete", { body: { payment }, token })).catch(() => ({}));
-  if (answer.status === "completed") say("recovered", document.getElementById("notices"));
-  document.dispatchEvent(new Event("order:changed"));
-}
+// What becomes of it is said in payment.js.
+const tellIncomplete = (payment) => document.dispatchEvent(new CustomEvent("pi:incomplete", { detail: payment }));

@@ -5,7 +5,7 @@ import "./basket_page.js";
 import "./order_page.js";
 import * as basket from "./basket.js";
 import { isStale } from "./fragments.js";
-import { draw, follow, isWatching, leave, refresh } from "./payment.js";
+import { draw, follow, isWatching, leave, refresh, settleIncomplete } from "./payment.js";
 import { currentUsername, signedIn } from "./session.js";
 
 const LOOK_SECONDS = 3;
@@ -56,7 +56,7 @@ function look() {
 }
 
 document.addEventListener("pi:state", showAccount);
-document.addEventListener("order:changed", refresh);
+document.addEventListener("pi:incomplete", ({ detail }) => settleIncomplete(detail));
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 document.body.addEventListener("basket-changed", showBasketCount);
 setInterval(look, LOOK_SECONDS * 1000);
