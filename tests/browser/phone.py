@@ -80,6 +80,12 @@ class Phone:
         expect(self.wallet).to_have_attribute("data-stage", "done")
         self.leave_wallet()
 
+    def requests(self) -> list[str]:
+        """The addresses that its page asks for from now on, as they come."""
+        asked: list[str] = []
+        self.page.on("request", lambda request: asked.append(request.url))
+        return asked
+
     def go_back(self) -> None:
         """One step back in the shop's history."""
         self._frame().evaluate("history.back()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +17,13 @@ from payments import sweep
 from payments.models import DeliveredCode, Event, Order, PiPayment
 from payments.moves import By
 from pi_simulator import Simulator
-from tests.browser.phone import Phone
+from pi_simulator.calls import Call
+from tests.browser.phone import PI, Phone
 from tests.catalog.goods import counted
+
+# What Pi's SDK asks of Pi: to open a payment, and which one is incomplete.
+OPEN = "/v2/payments/user_to_app"
+INCOMPLETE = f"{PI}/v2/payments/incomplete"
 
 
 def only_order() -> tuple[str, int, int]:
@@ -279,3 +285,60 @@ def test_a_token_that_is_over_is_renewed_unseen(phone: Phone, settings: Settings
     phone.pay()
 
     expect(app.get_by_text("CODE-000")).to_be_visible()
+
+
+def test_a_token_that_ends_before_the_open_wallet_stops_no_payment(phone: Phone, settings: Settings) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    app.locator(".pay-button").click()
+    expect(phone.wallet).to_have_attribute("data-stage", "ready")
+    asked = phone.requests()
+
+    with phone.page.expect_response(INCOMPLETE):
+        settings.SECRET_KEY = "a new one, so that every token of before is over"
+    phone.sign()
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    assert only_order() == ("fulfilled", 1, 1)
+    assert f"{phone.shop}/payments/incomplete" not in asked
+
+
+def test_a_payment_that_pi_has_just_opened_is_not_stopped_either(
+    phone: Phone, pi: Simulator, settings: Settings
+) -> None:
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    reported = threading.Event()
+    pi.after_call = lambda call: call.path == OPEN and reported.wait(20)
+    asked = phone.requests()
+
+    app.locator(".pay-button").click()
+    with phone.page.expect_response(INCOMPLETE):
+        settings.SECRET_KEY = "a new one, so that every token of before is over"
+    reported.set()
+    phone.sign()
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    assert only_order() == ("fulfilled", 1, 1)
+    assert f"{phone.shop}/payments/incomplete" not in asked
+
+
+def test_a_payment_whose_wallet_never_opened_is_given_up(
+    phone: Phone, pi: Simulator, settings: Settings
+) -> None:
+    def lose_the_answer(call: Call) -> None:
+        if call.path == OPEN:
+            raise ConnectionAbortedError
+
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    pi.after_call = lose_the_answer
+    app.locator(".pay-button").click()
+    expect(app.get_by_role("heading", name="The wallet reported a problem")).to_be_visible()
+    settings.SECRET_KEY = "a new one, so that every token of before is over"
+
+    with phone.page.expect_response(f"{phone.shop}/payments/incomplete"):
+        app.get_by_role("button", name="Cancel it").click()
+
+    (payment,) = pi.payments()
+    assert payment["status"]["cancelled"] is True

@@ -92,10 +92,15 @@ async function report(own, error, payment) {
 // A payment of an earlier visit is still open, and Pi lets nobody pay anew before it is settled. The SDK says
 // so once, perhaps before sign-in, so we go on trying.
 export async function settleIncomplete(payment) {
+  if (isUnderWay(payment)) return;
   const { status } = await insist(() => post("incomplete", { payment })).catch(() => ({}));
   if (status === "completed") say("recovered", document.getElementById("notices"));
   refresh();
 }
+
+// Asked again who is here, Pi reports the payment in the buyer's open wallet, too. We know it by its order: its
+// identifier may reach us after the report.
+const isUnderWay = ({ metadata }) => Boolean(flight?.live) && metadata?.order === flight.reference;
 
 // The callbacks work for strangers too, so a token that is over must not hold a payment up.
 async function post(step, body) {
