@@ -277,6 +277,19 @@ def test_an_order_that_ran_out_of_time_is_tried_again(phone: Phone) -> None:
     expect(app.get_by_text("CODE-000")).to_be_visible()
 
 
+def test_an_order_whose_time_ends_before_the_buyers_eyes_says_so(phone: Phone, settings: Settings) -> None:
+    settings.ORDER_HOLD_MINUTES = 1
+    phone.page.clock.install()
+    app = phone.sign_in("/products/voucher/")
+    app.get_by_role("button", name="Buy now").click()
+    expect(app.locator(".pay-button")).to_be_visible()
+    Order.objects.update(status="expired")
+
+    phone.page.clock.fast_forward(61_000)
+
+    expect(app.get_by_role("heading", name="The time ran out")).to_be_visible()
+
+
 def test_a_token_that_is_over_is_renewed_unseen(phone: Phone, settings: Settings) -> None:
     app = phone.sign_in("/products/voucher/")
     settings.SECRET_KEY = "a new one, so that every token of before is over"

@@ -199,5 +199,7 @@ export function isWatching() {
   if (!receipt) return false;
   const silent = flight?.live && Date.now() - flight.at > SILENCE_SECONDS * 1000;
   if (silent && receipt.dataset.verdict === "pending") land(flight);
-  return Boolean(flight?.live || "watch" in receipt.dataset);
+  // Its time is over: the server expires it within a minute or so, and the page should follow.
+  const isOver = Date.parse(receipt.dataset.until) < Date.now();
+  return Boolean(flight?.live || isOver || "watch" in receipt.dataset);
 }
