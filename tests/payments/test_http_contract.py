@@ -327,6 +327,20 @@ def test_a_refusal_names_the_field(browser: Client) -> None:
     assert answer["details"]["lines"]["1"]["quantity"]
 
 
+def test_a_basket_of_thousands_of_lines_is_refused_in_one_sentence(browser: Client) -> None:
+    """What is wrong with each of them would be a second of work, and two megabytes to say."""
+    too_many = "Ensure this field has no more than 50 elements."
+
+    response = post(browser, ORDERS, {"lines": [{}] * 16_000})
+
+    check_refusal(response, 400)
+    assert response.json() == {
+        "error": "invalid",
+        "message": f"lines: {too_many}",
+        "details": {"lines": [too_many]},
+    }
+
+
 def test_the_same_goods_in_several_lines_are_no_way_around_the_limit(browser: Client) -> None:
     shelf()
     lines = [{"sku": "book", "quantity": 500}] * 2
