@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from payments.models import IDENTIFIER, Pioneer, PiPayment
+from payments.statuses import LIVE, PaymentStatus
 from pistore.callers import address_of
 
 if TYPE_CHECKING:
@@ -61,9 +62,15 @@ class CallbackThrottle(Throttle):
 
 class StrangersThrottle(Throttle):
     """All that strangers of one address ask about payments, known ones too: identifiers of old payments stand
-    on the chain, a payer each, so that many times what one payer may ask would still be a flood."""
+    on the chain, a payer each, so that many times what one payer may ask would still be a flood.
+
+    Over the limit a payment under way is still let through, as often as its payer may ask: goods are held for
+    it, or money has been sent, and whoever floods may only happen to share the buyer's address."""
 
     scope = "strangers"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        return super().allow_request(request, view) or _is_under_way(_known(request.data))
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
         return None if isinstance(request.user, Pioneer) else f"strangers:{self.get_ident(request)}"
@@ -75,7 +82,11 @@ def _known(body: Any) -> PiPayment | None:
     named = body.get("paymentId") or (shown.get("identifier") if isinstance(shown, dict) else None)
     if not isinstance(named, str) or not re.fullmatch(IDENTIFIER, named):
         return None
-    return PiPayment.objects.filter(identifier=named).only("user_uid").first()
+    return PiPayment.objects.filter(identifier=named).only("user_uid", "status").first()
+
+
+def _is_under_way(payment: PiPayment | None) -> bool:
+    return payment is not None and payment.status in (*LIVE, PaymentStatus.SUBMITTED)
 
 
 class PioneerThrottle(Throttle):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -124,6 +124,41 @@ def test_the_payments_of_many_payers_are_no_way_around(
     assert answers == [404, 404, 404, 404, 429, 429]
     assert cancel(approved, token=alice.token, **ELSEWHERE) == 200
     assert cancel(approved, **HERE) == 200
+
+
+def signed(alice: Page, identifier: str) -> None:
+    """The buyer has signed; we have noticed, and have not been able to complete it."""
+    alice.pi.sign(identifier)
+    alice.pi.faults.add("down", path="complete")
+    alice.cancel(identifier, expect=503)
+    alice.pi.faults.clear()
+
+
+def completed(alice: Page, identifier: str) -> None:
+    alice.complete(identifier, alice.pi.sign(identifier))
+
+
+@pytest.mark.parametrize(
+    ("story", "answer"),
+    [(lambda *_: None, 200), (signed, 200), (completed, 429)],
+    ids=["held", "signed", "completed"],
+)
+def test_nobody_behind_the_same_address_keeps_a_payment_from_its_end(
+    alice: Page,
+    approved: str,
+    monkeypatch: pytest.MonkeyPatch,
+    story: Callable[[Page, str], None],
+    answer: int,
+) -> None:
+    """A mobile carrier gives one address to thousands of phones, and frontends of others send no token."""
+    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "strangers", "4/min")
+    story(alice, approved)
+    SimpleRateThrottle.cache.clear()
+
+    flood = [cancel(f"made-up-{n}", **HERE) for n in range(5)]
+
+    assert flood[-1] == 429
+    assert post("/payments/incomplete", {"paymentId": approved}, **HERE) == answer
 
 
 def test_all_of_one_ipv6_network_are_one_client(pi: Simulator) -> None:
