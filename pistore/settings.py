@@ -129,7 +129,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
-USE_I18N = True
+# Pages and messages are in English alone; a choice would let anybody fill the memory with made-up languages.
+USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "/static/"

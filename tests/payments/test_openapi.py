@@ -10,6 +10,7 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern
+from django.utils.translation import trans_real
 
 from payments.urls import urlpatterns
 
@@ -189,6 +190,16 @@ def test_the_schema_is_served(accept: str, content_type: str) -> None:
 
     assert (response.status_code, response["Content-Type"]) == (200, content_type)
     assert "/payments/approve" in response.content.decode()
+
+
+def test_a_language_that_somebody_makes_up_is_not_kept() -> None:
+    """Django keeps the phrases of every language that it was ever asked for, for ever."""
+    before = len(trans_real._translations)
+
+    answers = [Client().get("/api/schema/", {"lang": f"made-up-{n}"}) for n in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len(trans_real._translations) == before
 
 
 # The page that shows it --------------------------------------------------------------------------------
