@@ -236,6 +236,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "payments.problems.answer",
     "NUM_PROXIES": PROXY_COUNT,
     "UNAUTHENTICATED_USER": None,
+    # Of the schema, which would write any other that it is asked for into a header.
+    "ALLOWED_VERSIONS": ["1.0.0"],
     "COERCE_DECIMAL_TO_STRING": True,
 }
 

@@ -192,6 +192,14 @@ def test_the_schema_is_served(accept: str, content_type: str) -> None:
     assert "/payments/approve" in response.content.decode()
 
 
+@pytest.mark.parametrize("version", ["", "2", "a\r\nb", "\x00", '"x', "🙂"], ids=ascii)
+def test_a_version_that_there_is_not_goes_into_no_header(version: str) -> None:
+    response = Client(raise_request_exception=False).get("/api/schema/", {"version": version})
+
+    assert response.status_code == 200
+    assert response["Content-Disposition"] == 'inline; filename="pistore.yaml"'
+
+
 def test_a_language_that_somebody_makes_up_is_not_kept() -> None:
     """Django keeps the phrases of every language that it was ever asked for, for ever."""
     before = len(trans_real._translations)
