@@ -221,6 +221,13 @@ def docs() -> str:
     return response.content.decode()
 
 
+def test_the_page_is_for_reading_only() -> None:
+    for method in ("OPTIONS", "POST", "PUT", "DELETE"):
+        response = Client(raise_request_exception=False).generic(method, "/api/docs/")
+        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD"), method
+        assert response.json()["error"] == "method_not_allowed"
+
+
 def test_no_script_and_no_style_stands_in_the_page_itself(docs: str) -> None:
     assert not re.findall(r"<script(?![^>]*\bsrc=)", docs)
     assert not re.findall(r"<style|\sstyle=|\son\w+=|javascript:", docs)
