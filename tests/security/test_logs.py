@@ -17,10 +17,12 @@ import pytest
 from django.conf import settings as real_settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.test import Client
 
 from catalog.models import DeliveryCode
-from payments import protocol
+from payments import pages, protocol
+from payments.downloads import download_url
 from payments.models import Order, PiPayment
 from pi_simulator.faults import OFF_THE_WIRE, Kind
 from pi_simulator.server import running
@@ -103,6 +105,27 @@ def downloading(alice: Page) -> list[str]:
     answer = Client().get(f"/downloads/{link}/")
     assert b"".join(answer) == b"once upon a time"
     return [link]
+
+
+def downloading_while_everything_fails(alice: Page) -> list[str]:
+    order = alice.buy({"book": 1})
+    address = download_url(order.lines.get())
+
+    def away(*_: Any) -> None:
+        raise OperationalError("the server is gone")
+
+    with connection.execute_wrapper(away):
+        assert alice.client.get(address).status_code == 503
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(pages, "file_behind", lambda _: 1 / 0)
+        assert alice.client.get(address).status_code == 500
+    for wrong, status in ((address.rstrip("/"), 404), (f"{address}x", 404), (f"/x{address}", 404)):
+        assert alice.client.get(wrong).status_code == status
+    assert alice.client.post(address).status_code == 405
+    assert alice.client.get(address, headers={"Host": "elsewhere.example"}).status_code == 400
+    Order.objects.update(status="refunded")
+    assert alice.client.get(address).status_code == 410
+    return [address.split("/")[2]]
 
 
 def signing_in_with_what_is_wrong(alice: Page) -> list[str]:
@@ -190,6 +213,7 @@ def staff_at_work(alice: Page) -> list[str]:
 STORIES: list[Callable[[Page], list[str]]] = [
     buying,
     downloading,
+    downloading_while_everything_fails,
     signing_in_with_what_is_wrong,
     paying_while_everything_fails,
     mistakes_of_ours,
