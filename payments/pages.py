@@ -79,6 +79,7 @@ def order(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_safe
 @never_cache
+@framable_by_pi
 def download(request: HttpRequest, signed: str) -> HttpResponseBase:
     """The file of one paid line. The link is the proof; it carries no token and sets no cookie."""
     try:

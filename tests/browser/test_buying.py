@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from pytest_django import Settings
 
 from catalog.models import Variant
-from payments import sweep
+from payments import downloads, sweep
 from payments.models import DeliveredCode, Event, Order, PiPayment
 from payments.moves import By
 from pi_simulator import Simulator
@@ -85,6 +85,27 @@ def test_several_and_mixed_goods_from_the_basket(phone: Phone) -> None:
     assert (stock("mug"), stock("voucher")) == ((0, 8), (0, 17))
     expect(app.locator(".badge")).to_be_hidden()
     assert (phone.complaints, phone.cookies) == ([], [])
+
+
+def test_a_link_that_is_over_leads_to_a_fresh_one(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Path(django_settings.DOWNLOADS_ROOT) / "goods" / "book.pdf"
+    book.parent.mkdir(parents=True, exist_ok=True)
+    book.write_bytes(b"once upon a time")
+    app = phone.sign_in("/products/book/")
+    app.get_by_role("button", name="Buy now").click()
+    phone.pay()
+    expect(app.get_by_role("heading", name="Paid and delivered")).to_be_visible()
+
+    with monkeypatch.context() as later:
+        later.setattr(downloads, "GOOD_FOR", timedelta(seconds=-1))
+        app.get_by_role("link", name="Download").click()
+        expect(app.get_by_role("heading", name="This link is over")).to_be_visible()
+    app.get_by_role("link", name="To my orders").click()
+    app.locator(".order-row").click()
+
+    with phone.page.expect_download() as download:
+        app.get_by_role("link", name="Download").click()
+    assert Path(download.value.path()).read_bytes() == b"once upon a time"
 
 
 def test_cancelled_in_the_wallet_nothing_is_charged_and_it_can_be_paid_again(phone: Phone) -> None:

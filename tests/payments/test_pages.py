@@ -531,6 +531,8 @@ def test_a_download_link_is_over_after_ten_minutes(alice: Page, monkeypatch: pyt
 
     assert answer.status_code == 410
     assert "Open your order for a fresh one" in answer.content.decode()
+    assert "https://sandbox.minepi.com" in answer["Content-Security-Policy"], "also inside Pi's frame"
+    assert "X-Frame-Options" not in answer
 
 
 def test_a_download_link_cannot_be_forged(alice: Page) -> None:
