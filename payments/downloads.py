@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.core import signing
-from django.db.models.fields.files import FieldFile
+from django.core.files import File
 from django.urls import reverse
 
 from catalog.models import Delivery
@@ -24,13 +24,17 @@ class LinkForged(Exception):
     """We never made this link."""
 
 
+class FileAway(Exception):
+    """The link is good, and the file cannot be read. Staff must put it back; then the same link works."""
+
+
 def download_url(line: OrderLine) -> str:
     """Return a link to the file of this line that works without a token, for ten minutes."""
     return reverse("download", args=[signing.dumps(line.pk, salt=SALT)])
 
 
-def file_behind(signed: str) -> FieldFile:
-    """Return the file that `signed` stands for. Raises LinkOver or LinkForged."""
+def file_behind(signed: str) -> File[bytes]:
+    """Return the file that `signed` stands for, opened. Raises LinkOver, LinkForged or FileAway."""
     try:
         line_id = signing.loads(signed, salt=SALT, max_age=GOOD_FOR)
     except signing.SignatureExpired as error:
@@ -40,7 +44,10 @@ def file_behind(signed: str) -> FieldFile:
     line = _delivered(line_id)
     if line is None or not line.variant.file:
         raise LinkOver
-    return line.variant.file
+    try:
+        return line.variant.file.open("rb")
+    except OSError as error:
+        raise FileAway(f"the file of {line.variant.sku} cannot be read: {error}") from error
 
 
 def _delivered(line_id: int) -> OrderLine | None:

@@ -3,6 +3,7 @@ the private ones with our token in `Authorization: Bearer`. No page sets a cooki
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -16,12 +17,14 @@ from django.views.decorators.http import require_safe
 from catalog.models import Category, Product, Variant
 from catalog.shelf import published
 from payments.basket import LINE, read_basket
-from payments.downloads import LinkForged, LinkOver, file_behind
+from payments.downloads import FileAway, LinkForged, LinkOver, file_behind
 from payments.models import Order, Pioneer
 from payments.problems import not_found
 from payments.receipt import own_orders, receipt_for
 from payments.sign_in import PioneerAuthentication
 from pistore.framing import framable_by_pi
+
+logger = logging.getLogger(__name__)
 
 ON_A_PAGE = 24
 ORDERS_SHOWN = 50
@@ -84,12 +87,14 @@ def download(request: HttpRequest, signed: str) -> HttpResponseBase:
     """The file of one paid line. The link is the proof; it carries no token and sets no cookie."""
     try:
         file = file_behind(signed)
-        content = file.open("rb")
     except LinkForged as error:
         raise Http404 from error
     except LinkOver:
         return render(request, "download_over.html", status=410)
-    return FileResponse(content, as_attachment=True, filename=Path(file.name or "").name)
+    except FileAway as error:
+        logger.error("%s", error)
+        return render(request, "download_away.html", status=503)
+    return FileResponse(file, as_attachment=True, filename=Path(file.name or "").name)
 
 
 # Fragments ---------------------------------------------------------------------------------------------

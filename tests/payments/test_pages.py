@@ -535,6 +535,20 @@ def test_a_download_link_is_over_after_ten_minutes(alice: Page, monkeypatch: pyt
     assert "X-Frame-Options" not in answer
 
 
+def test_a_file_that_is_not_there_stays_the_buyers(alice: Page, caplog: pytest.LogCaptureFixture) -> None:
+    link = bought_book(alice)
+    (Path(settings.DOWNLOADS_ROOT) / "goods" / "book.pdf").unlink()
+
+    answer = Client().get(link)
+
+    assert answer.status_code == 503
+    assert "The file is still yours" in answer.content.decode()
+    assert "https://sandbox.minepi.com" in answer["Content-Security-Policy"], "also inside Pi's frame"
+    [line] = [record.getMessage() for record in caplog.records if record.name == "payments.pages"]
+    assert line.startswith("the file of book cannot be read: ")
+    assert link.split("/")[2] not in line
+
+
 def test_a_download_link_cannot_be_forged(alice: Page) -> None:
     link = bought_book(alice)
     other = OrderLine.objects.get().pk + 1

@@ -119,6 +119,8 @@ def downloading_while_everything_fails(alice: Page) -> list[str]:
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(pages, "file_behind", lambda _: 1 / 0)
         assert alice.client.get(address).status_code == 500
+    (Path(real_settings.DOWNLOADS_ROOT) / "goods" / "book.pdf").unlink(missing_ok=True)
+    assert alice.client.get(address).status_code == 503
     for wrong, status in ((address.rstrip("/"), 404), (f"{address}x", 404), (f"/x{address}", 404)):
         assert alice.client.get(wrong).status_code == status
     assert alice.client.post(address).status_code == 405
