@@ -165,6 +165,13 @@ def _too_few(variant: Variant) -> str:
 class VariantFormSet(VariantInlineFormSet):
     """The variants on the page of their product."""
 
+    def full_clean(self) -> None:
+        if self.is_bound and self.instance.pk:
+            # All of them in the order of their keys, as buyers lock them, before the first form judges its
+            # stock: they are written in the order of the page, and only where something was changed.
+            list(self.instance.variants.select_for_update(no_key=True).order_by("pk"))
+        super().full_clean()
+
     def clean(self) -> None:
         super().clean()
         if any(self.errors) or not self.instance.published:

@@ -6,12 +6,15 @@ holds. Below each race stands the same one without its guard, and the damage.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import models
+from django.test import Client
 from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
@@ -20,6 +23,7 @@ from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, R
 from payments.moves import By
 from payments.pi_client import PiClient
 from tests.catalog.goods import counted, product, variant
+from tests.catalog.office import form_on, page_of
 from tests.payments.desk import CAROL, DORA, paid_after_cancel
 from tests.payments.page import Page
 from tests.proof import guards
@@ -405,6 +409,32 @@ def test_locked_in_the_order_of_their_lines_they_lock_each_other_out(
 
     assert sorted(status for status, _ in answers) == [200, 503]
     assert "deadlock detected" in caplog.text
+
+
+def save_small_and_restock_large(admin_user: User, forms: str) -> Actor:
+    """Staff save the page of a product, as it stands or with its forms in the opposite order."""
+    browser = Client(raise_request_exception=False)
+    browser.force_login(admin_user)
+    page = page_of(row("small").get().product)
+    form = form_on(browser.get(page)) | {"variants-0-price": "2", "variants-1-change_stock_by": 3}
+    if forms == "opposite":
+        form = {re.sub("(?<=variants-)[01]", lambda n: str(1 - int(n[0])), name): form[name] for name in form}
+    return lambda: browser.post(page, form).status_code
+
+
+@pytest.mark.parametrize("forms", ["as they stand", "opposite"])
+def test_the_page_of_a_product_waits_for_who_buys_two_of_its_variants(
+    alice: Page, stage: Stage, admin_user: User, forms: str
+) -> None:
+    shirt = product("Shirt")
+    small, large = (variant(shirt, sku=size, option=size, on_hand=5) for size in ("small", "large"))
+    order, identifier = alice.approved({"small": 1, "large": 1})
+    complete = partial(alice.complete, identifier, alice.pi.sign(identifier), expect=None)
+
+    answers = stage.stop_at(row("small"), complete, save_small_and_restock_large(admin_user, forms))
+
+    assert answers == [(200, {"status": "completed", "order": order.reference}), 302]
+    assert (counted(small), counted(large)) == ((0, 4), (0, 7))
 
 
 # Staff ---------------------------------------------------------------------------------------------------
