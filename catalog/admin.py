@@ -20,7 +20,7 @@ from catalog.admin_filters import (
     VariantOfCodesFilter,
     VariantSoldOutFilter,
 )
-from catalog.forms import VariantForm, VariantFormSet
+from catalog.forms import SharedForm, VariantForm, VariantFormSet
 from catalog.models import Category, Delivery, DeliveryCode, Picture, Product, Variant
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ NAMED_CODES = 10
 
 @admin.register(Category)
 class CategoryAdmin(CategoryModelAdmin):
+    form = SharedForm
     list_display = ("name", "slug", "products")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ["name"]}
@@ -87,6 +88,7 @@ class PictureInline(PictureInlineAdmin):
 
 @admin.register(Product)
 class ProductAdmin(ProductModelAdmin):
+    form = SharedForm
     list_display = ("thumbnail", "name", "category", "price", "stock", "published")
     list_display_links = ("thumbnail", "name")
     list_filter = ("published", "category", ProductSoldOutFilter, "variants__delivery")

@@ -1,7 +1,7 @@
-"""How staff change variants: everything but the stock as it is, the stock only by a difference.
+"""How staff change the catalogue: what they have touched on a page and nothing else, stock by a difference.
 
-The forms run inside the admin's transaction. They lock the row before they judge its stock, so that what
-they find is still true when they write, and never write `on_hand` and `reserved` themselves.
+The forms run inside the admin's transaction. They lock the row before they judge it, so that what they find
+is still true when they write, and never write `on_hand` and `reserved` themselves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from catalog import shelf, stock
 from catalog.models import Delivery, DeliveryCode, Product, Variant
 
 if TYPE_CHECKING:
-    VariantModelForm = forms.ModelForm[Variant]
+    ModelForm = forms.ModelForm[Any]
     VariantInlineFormSet = forms.BaseInlineFormSet[Variant, Product, forms.ModelForm[Variant]]
 else:
-    VariantModelForm = forms.ModelForm
+    ModelForm = forms.ModelForm
     VariantInlineFormSet = forms.BaseInlineFormSet
 
 LARGEST_CHANGE = 1_000_000
@@ -35,7 +35,55 @@ class PriceInput(forms.NumberInput):
         return f"{value.normalize():f}" if isinstance(value, Decimal) else super().format_value(value)
 
 
-class VariantForm(VariantModelForm):
+class SharedForm(ModelForm):
+    """A page that a colleague may have open, too: it saves what was touched on it, over the row as it is now.
+
+    Each field is sent back with what the page showed in it. One that still says so keeps what a colleague has
+    made of it since; one that both have changed, each in another way, is refused.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        columns = {column.name for column in self._meta.model._meta.concrete_fields}
+        self._own = [name for name in self.fields if name in columns]
+        for name in self._own:
+            # A file shows nothing that could be sent back, and is sent only where it was touched.
+            is_file = isinstance(self.fields[name], forms.FileField)
+            self.fields[name].show_hidden_initial = self.instance.pk is not None and not is_file
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if self.instance.pk is not None:
+            rows = type(self.instance)._default_manager.select_for_update(no_key=True)
+            self.instance.refresh_from_db(from_queryset=rows)
+            for name in self._own:
+                if name not in self.changed_data:
+                    self.cleaned_data[name] = getattr(self.instance, name)
+                elif self._is_overtaken(name):
+                    self.add_error(name, "Somebody else has changed this meanwhile. Load the page again.")
+        return self.cleaned_data
+
+    def _is_overtaken(self, name: str) -> bool:
+        if not self.fields[name].show_hidden_initial:
+            return False
+        now, mine = getattr(self.instance, name), self.cleaned_data.get(name)
+        return not _same(now, self._shown(name)) and not _same(now, mine)
+
+    def _shown(self, name: str) -> Any:
+        try:
+            return self.fields[name].to_python(self.data.get(self.add_initial_prefix(name)))
+        except ValidationError:
+            return None  # a category that is gone
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Browsers send every line break as two characters, and forms strip what stands around a text."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one.strip().splitlines() == other.strip().splitlines()
+    return bool(one == other)
+
+
+class VariantForm(SharedForm):
     change_stock_by = forms.IntegerField(
         required=False,
         min_value=-LARGEST_CHANGE,
@@ -103,11 +151,7 @@ class VariantForm(VariantModelForm):
             )
 
     def _clean_stock(self, by: int) -> None:
-        if not {"tracked", "change_stock_by"}.intersection(self.changed_data):
-            return
         variant = self.instance
-        locked = Variant.objects.select_for_update(no_key=True)
-        variant.refresh_from_db(fields=["tracked", "on_hand", "reserved"], from_queryset=locked)
         after = variant.on_hand + by
         if by < 0 and after < (variant.reserved if variant.tracked else 0):
             self.add_error("change_stock_by", _too_few(variant))
@@ -121,7 +165,8 @@ class VariantForm(VariantModelForm):
         super().save(commit=False)
         if commit:
             self.write()
-        return self.instance
+        variant: Variant = self.instance
+        return variant
 
     def write(self) -> None:
         """This will save what was changed, never the stock as the form once read it, then the difference.

@@ -9,14 +9,14 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from catalog.models import Product, Variant
+from catalog.models import Category, Product, Variant
 
 
 def address(model: str, page: str, *args: object) -> str:
     return reverse(f"admin:catalog_{model}_{page}", args=args)
 
 
-def page_of(thing: Product | Variant) -> str:
+def page_of(thing: Category | Product | Variant) -> str:
     return address(thing._meta.model_name or "", "change", thing.pk)
 
 
@@ -30,6 +30,8 @@ def form_on(page: HttpResponse) -> dict[str, Any]:
         value = field.value()
         if value is not None and value is not False and not hasattr(value, "storage"):
             sent[field.html_name] = "on" if value is True else value
+        if field.field.show_hidden_initial:
+            sent[field.html_initial_name] = field.field.hidden_widget().format_value(value) or ""
     return sent
 
 

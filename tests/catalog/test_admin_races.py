@@ -11,6 +11,7 @@ from django.test import Client
 
 from catalog import stock
 from catalog.forms import VariantForm
+from catalog.models import Category
 from tests.catalog.goods import counted, variant
 from tests.catalog.office import form_on, page_of
 from tests.catalog.test_stock_races import kinds, race
@@ -41,14 +42,32 @@ def test_staff_and_buyers_at_once_lose_no_unit(staff):
     tea = variant(on_hand=10)
     form = form_on(staff[0].get(page_of(tea)))
     saves = [
-        partial(save, client, page_of(tea), form | {"price": f"{nth}.5", "change_stock_by": 2})
-        for nth, client in enumerate(staff, start=1)
+        partial(save, client, page_of(tea), form | {"price": "2.5", "change_stock_by": 2}) for client in staff
     ]
 
     results = race(*saves, *[lambda: stock.take({tea.pk: 1})] * 6, atomic=False)
 
     assert results == ["saved"] * 6 + [None] * 6
     assert counted(tea) == (0, 16)
+
+
+def test_what_colleagues_change_at_once_on_one_page_is_all_there(staff):
+    mug = variant().product
+    kitchen = Category.objects.create(name="Kitchen", slug="kitchen")
+    form = form_on(staff[0].get(page_of(mug)))
+    unpublished = {name: value for name, value in form.items() if name != "published"}
+    changes = [{"name": "Cup"}, {"slug": "cup"}, {"description": "Blue."}, {"category": kitchen.pk}]
+    forms = [*(form | change for change in changes), form | {"variants-0-price": "2"}, unpublished]
+
+    results = race(
+        *[partial(save, client, page_of(mug), sent) for client, sent in zip(staff, forms, strict=True)],
+        atomic=False,
+    )
+
+    mug.refresh_from_db()
+    assert results == ["saved"] * 6
+    assert (mug.name, mug.slug, mug.description, mug.category) == ("Cup", "cup", "Blue.", kitchen)
+    assert (mug.published, mug.variants.get().price) == (False, 2)
 
 
 def test_staff_cannot_remove_what_is_promised_at_that_instant(staff):
