@@ -293,9 +293,8 @@ def test_a_link_is_followed_neither_for_a_browser_nor_for_pi(alice: Page, watch:
     order, identifier = alice.approved({"voucher": 1})
     txid = alice.pi.sign(identifier)
     lie = {"identifier": identifier, "transaction": {"txid": txid, "verified": True, "_link": LINK}}
-    alice.post("/payments/incomplete", {"payment": lie | {"_link": LINK, "callback_url": LINK}})
     alice.pi.tamper(identifier, transaction={"txid": txid, "verified": True, "_link": LINK})
-    alice.post("/payments/incomplete", {"payment": lie})
+    alice.post("/payments/incomplete", {"payment": lie | {"_link": LINK, "callback_url": LINK}})
     chief().post(deed_url(order.payments.get(), "look_on_chain"))
 
     assert watch.asked == []
