@@ -40,7 +40,13 @@ from payments.serializers import (
     StrictText,
 )
 from payments.sign_in import remember, sign_in
-from payments.throttles import CallbackThrottle, PioneerThrottle, SignInThrottle, StrangersThrottle
+from payments.throttles import (
+    AccessTokenThrottle,
+    CallbackThrottle,
+    PioneerThrottle,
+    SignInThrottle,
+    StrangersThrottle,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +97,7 @@ class Callback(APIView):
 
 class Approve(Callback):
     body = ApproveRequest
+    throttle_classes = [*Callback.throttle_classes, AccessTokenThrottle]
 
     @extend_schema(request=ApproveRequest, responses={200: PaymentAnswer, **FAILURES})
     def post(self, request: Request) -> Response:

@@ -161,6 +161,36 @@ def test_nobody_behind_the_same_address_keeps_a_payment_from_its_end(
     assert post("/payments/incomplete", {"paymentId": approved}, **HERE) == answer
 
 
+def test_access_tokens_that_come_with_a_payment_are_counted_with_sign_ins(
+    alice: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else old payments, which stand on the chain, would be one more door to try tokens by."""
+    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "sign-in", "2/min")
+    [payment] = alice.buy({"book": 1}).payments.all()
+    SimpleRateThrottle.cache.clear()
+    before = len(alice.pi.calls)
+
+    body = {"paymentId": payment.identifier, "accessToken": "guessed"}
+    tries = [post("/payments/approve", body, **ELSEWHERE) for _ in range(3)]
+
+    assert tries == [401, 401, 429]
+    assert [call.path for call in alice.pi.calls[before:]] == ["/v2/me"] * 2
+    assert post("/user/signin", body, **ELSEWHERE) == 429
+    assert post("/payments/approve", body, **HERE) == 401
+
+
+def test_whoever_has_signed_in_or_shows_no_token_uses_up_no_sign_in(
+    alice: Page, approved: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "sign-in", "1/min")
+    body, token = {"paymentId": approved}, {"accessToken": "guessed"}
+
+    assert [post("/payments/approve", body) for _ in range(2)] == [200, 200]
+    assert [post("/payments/approve", body | token, alice.token) for _ in range(2)] == [200, 200]
+    assert post("/payments/cancel", body | token) == 200
+    assert post("/user/signin", token) == 401
+
+
 def test_all_of_one_ipv6_network_are_one_client(pi: Simulator) -> None:
     answers = [cancel("made-up", REMOTE_ADDR=f"2001:db8::{n}") for n in range(4)]
 
