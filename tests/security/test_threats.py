@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "security.md").read_text()
@@ -68,6 +69,24 @@ def test_the_one_command_finds_every_test_that_is_named() -> None:
 
     named = {test for row in rows_in(TEXT) for test in named_in(row[3])}
     assert set(re.findall(pattern, TEXT)) == named
+
+
+# What each limit is in the settings, and in the document.
+LIMITS = {
+    "stranger": ("60/min", "strangers of one address 60 a minute"),
+    "pioneer": ("120/min", "120 a minute for each payer and address"),
+    "strangers": ("600/min", "600 from one address in all"),
+    "sign-in": ("120/min", "120 a minute from one address, at the sign-in and with approve together"),
+    "api": ("240/min", "240 a minute for each caller"),
+    "log-in": ("20/min", "twenty tries a minute from one address"),
+}
+
+
+def test_the_limits_are_those_that_are_told() -> None:
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+
+    assert rates == {scope: rate for scope, (rate, _) in LIMITS.items()}
+    assert [words for _, words in LIMITS.values() if words not in TEXT] == []
 
 
 def test_a_test_that_is_not_there_would_be_noticed() -> None:
