@@ -64,11 +64,14 @@ def test_no_threat_is_forgotten() -> None:
     assert set(THREATS) - {row[0] for row in rows_in(TEXT)} == set()
 
 
-def test_the_one_command_finds_every_test_that_is_named() -> None:
-    [pattern] = re.findall(r"grep -oE '([^']+)'", TEXT)
+def test_the_one_command_finds_every_test_that_is_named_but_the_one_in_a_browser() -> None:
+    [(pattern, without)] = re.findall(r"grep -oE '([^']+)' docs/security.md \| grep -v (\S+)", TEXT)
+    found = {test for test in re.findall(pattern, TEXT) if without not in test}
 
     named = {test for row in rows_in(TEXT) for test in named_in(row[3])}
-    assert set(re.findall(pattern, TEXT)) == named
+    [left_out] = named - found
+    assert left_out.startswith("tests/browser/")
+    assert found | {left_out} == named
 
 
 # What each limit is in the settings, and in the document.
