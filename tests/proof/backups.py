@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
@@ -19,8 +20,9 @@ from tests.postgres import installation
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "going-live.md"
 # What the examples of the document say, and what this test puts in its place.
 MOMENT, CODES = "2026-11-24T02:30", "GIFT-10 25"
-# For the server and its files; there are none in this test.
-FOR_THE_SERVER = ("systemctl", "install", "tar")
+# For the server; there is none in this test.
+FOR_THE_SERVER = ("systemctl", "install")
+FILES = ("tar",)
 POSTGRES = ("pg_dump", "pg_restore")
 SQLITE = ("python3", "rm", "cp")
 
@@ -50,16 +52,17 @@ class Commands:
             program, *arguments = shlex.split(line, comments=True)
             if program == ".venv/bin/python" and arguments[0] == "manage.py":
                 yield manage(*arguments[1:])
-            elif program in (SQLITE if connection.vendor == "sqlite" else POSTGRES):
+            elif program in (*FILES, *(SQLITE if connection.vendor == "sqlite" else POSTGRES)):
                 self._in_a_shell(line)
             elif program not in (*FOR_THE_SERVER, *SQLITE, *POSTGRES):
                 raise AssertionError(f"nobody here knows how to do this: {line}")
 
     def _in_a_shell(self, line: str) -> None:
-        """In the place of the real names, those of this test's database."""
+        """In the place of the real names, those of this test's database and files."""
         name = str(connection.settings_dict["NAME"])
         line = line.replace("var/pistore.sqlite3", name).replace("/srv/backup", str(self.folder))
         line = line.replace("--dbname=pistore", f"--dbname={name}")
+        line = line.replace("/srv/pistore", str(settings.FOLDER)).replace(" var/", " ")
         close_all()
         subprocess.run(line, shell=True, check=True, timeout=120, env=_environment())  # noqa: S602
 

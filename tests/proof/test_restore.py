@@ -6,12 +6,14 @@ said there too: a buyer may get a second code for what was paid once. Nobody get
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from catalog.models import Variant
 from payments import staff
@@ -25,6 +27,8 @@ from tests.proof.promises import Shelf, broken, broken_at_rest, everything, heal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+# A picture, and something that is sold.
+FILES = (Path(settings.MEDIA_ROOT) / "of the evening", Path(settings.DOWNLOADS_ROOT) / "of the evening")
 A_NIGHT = timedelta(hours=9)
 WITHDRAWN = 8  # more than were sold in that night
 
@@ -94,6 +98,9 @@ class Night:
         self.named["paid twice"] = twice.identifier
 
     def backup(self) -> None:
+        for file in FILES:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text("as it was")
         self.codes = handed_out()
         self.since = f"{self.pi.clock.now() - timedelta(hours=1):%Y-%m-%dT%H:%M}"
         list(commands_of("## 13. Back it up", self.folder).run())
@@ -139,13 +146,15 @@ class Night:
 
 
 @pytest.fixture
-def night(pi: Simulator, tmp_path: Path) -> Night:
+def night(pi: Simulator, tmp_path: Path) -> Iterator[Night]:
     shelf()
     night = Night(pi, tmp_path, Shelf())
     night.evening()
     night.backup()
     night.night()
-    return night
+    yield night
+    for file in FILES:
+        file.unlink()
 
 
 def handed_out() -> set[str]:
@@ -230,6 +239,15 @@ def test_afterwards_every_promise_holds_and_buyers_come_back(night: Night) -> No
     assert Refund.objects.get(payment__identifier=late).status == "requested"
     heal(night.pi)
     assert broken_at_rest(night.pi, counted) == []
+
+
+def test_pictures_and_files_for_sale_are_back_too(night: Night) -> None:
+    for file in FILES:
+        file.write_text("damaged")
+
+    night.restore()
+
+    assert [file.read_text() for file in FILES] == ["as it was"] * 2
 
 
 def test_without_looking_at_the_chain_money_would_be_forgotten(night: Night) -> None:
