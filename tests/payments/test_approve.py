@@ -197,11 +197,15 @@ def test_a_wrong_caller_of_an_unknown_payment_writes_nothing(alice: Page, bob: P
 def test_a_wrong_access_token_in_the_body_is_a_wrong_caller(alice: Page, bob: Page) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     body = {"paymentId": identifier, "accessToken": bob.pi.sign_in(bob.pioneer)}
+    alice.pi.calls.clear()
 
     bob.token = ""
     answer = bob.post("/pi_payment/approve", body, expect=403)
 
     assert answer["error"] == "wrong_caller"
+    asked = [(call.method, call.path) for call in alice.pi.calls]
+    assert asked == [("GET", "/v2/me"), ("GET", f"/v2/payments/{identifier}")]
+    assert PiPayment.objects.count() == 0
 
 
 def test_a_stranger_approves_and_learns_only_the_status(alice: Page) -> None:
