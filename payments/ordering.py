@@ -56,6 +56,9 @@ class Shipping:
     address: str
 
 
+NOWHERE = Shipping("", "")
+
+
 def write_order(
     pioneer: Pioneer,
     basket: Mapping[str, int],
@@ -66,11 +69,11 @@ def write_order(
 ) -> Order:
     """This will write a pending order of the skus and quantities in `basket`, at today's prices.
 
-    Holds no stock yet; OutOfStock is raised early where it is plain already. Raises Refused: `empty_basket`,
-    `not_for_sale`, `needs_shipping`, `total_too_large`.
+    Holds no stock yet; OutOfStock is raised early where it is plain already. An address is kept only where
+    something is shipped. Raises Refused: `empty_basket`, `not_for_sale`, `needs_shipping`, `total_too_large`.
     """
     variants = _for_sale(basket)
-    _check_shipping(variants, shipping)
+    kept = _needed_shipping(variants, shipping)
     total = sum((v.price * basket[v.sku] for v in variants), Decimal(0))
     if total >= LARGEST_TOTAL:
         raise Refused("total_too_large")
@@ -79,8 +82,8 @@ def write_order(
             pioneer=pioneer,
             total=total,
             expires_at=timezone.now() + hold_time(),
-            shipping_name=shipping.name if shipping else "",
-            shipping_address=shipping.address if shipping else "",
+            shipping_name=kept.name,
+            shipping_address=kept.address,
             idempotency_key=idempotency_key,
         )
         OrderLine.objects.bulk_create(
@@ -122,6 +125,9 @@ def _for_sale(basket: Mapping[str, int]) -> list[Variant]:
     return variants
 
 
-def _check_shipping(variants: list[Variant], shipping: Shipping | None) -> None:
-    if shipping is None and any(v.delivery == Delivery.PHYSICAL for v in variants):
+def _needed_shipping(variants: list[Variant], shipping: Shipping | None) -> Shipping:
+    if all(v.delivery != Delivery.PHYSICAL for v in variants):
+        return NOWHERE
+    if shipping is None:
         raise Refused("needs_shipping")
+    return shipping

@@ -32,7 +32,7 @@ from payments import gate
 from payments.fold import LOOK_SOON, Contradiction, attend, fold, record_failed, remember_refusal
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
-from payments.ordering import Refused, Shipping, check_still_offered, hold_time, write_order
+from payments.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
 from payments.pi_client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
 from payments.statuses import LIVE, UNFINISHED, OrderStatus, PaymentStatus
 
@@ -453,8 +453,8 @@ def _ordered_before(
     order = pioneer.orders.filter(idempotency_key=idempotency_key).first()
     if order is not None:
         lines = dict(order.lines.values_list("variant__sku", "quantity"))
-        to = shipping or Shipping("", "")
-        if lines != dict(basket) or to != Shipping(order.shipping_name, order.shipping_address):
+        kept = Shipping(order.shipping_name, order.shipping_address)
+        if lines != dict(basket) or kept not in (NOWHERE, shipping):
             raise Refused("idempotency_conflict")
     return order
 

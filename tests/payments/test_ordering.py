@@ -180,6 +180,16 @@ def test_what_is_sent_in_a_parcel_needs_an_address(
     assert refusal(alice, lines=lines(**basket), **shipping) == "needs_shipping"
 
 
+def test_an_address_that_nothing_is_sent_to_is_not_kept(alice: Page) -> None:
+    body = {"lines": [{"sku": "book", "quantity": 1}], "shipping": ADDRESS}
+
+    taps = [alice.post("/api/orders/", body, expect=201, **{"Idempotency-Key": "tap"}) for _ in range(2)]
+
+    order = Order.objects.get()
+    assert (order.shipping_name, order.shipping_address) == ("", "")
+    assert [tap["reference"] for tap in taps] == [order.reference] * 2
+
+
 def test_what_is_sent_over_the_net_needs_none(alice: Page) -> None:
     assert place(alice, lines=lines(book=1, voucher=1))["status"] == "pending"
 
