@@ -64,7 +64,11 @@ class VariantInline(VariantInlineAdmin):
     form = VariantForm
     formset = VariantFormSet
     show_change_link = True
-    fields = (("sku", "option"), ("price", "delivery", "file"), ("tracked", "stock", "change_stock_by"))
+    fields = (
+        ("sku", "option"),
+        ("price", "delivery", "file"),
+        ("tracked", "stock", "change_stock_by", "key"),
+    )
     readonly_fields = ("stock",)
 
     def get_extra(self, request: HttpRequest, obj: Product | None = None, **kwargs: Any) -> int:
@@ -193,8 +197,8 @@ class VariantAdmin(VariantModelAdmin):
         if obj and obj.delivery == Delivery.CODE:
             return [*about, "codes", "new_codes"]
         if obj and obj.delivery == Delivery.DOWNLOAD:
-            return [*about, "change_stock_by", "file"]
-        return [*about, "change_stock_by"]
+            return [*about, "change_stock_by", "key", "file"]
+        return [*about, "change_stock_by", "key"]
 
     @admin.display(description="product", ordering="product__name")
     def name(self, variant: Variant) -> str:

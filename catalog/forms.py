@@ -10,13 +10,14 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 
 from catalog import shelf, stock
-from catalog.models import Delivery, DeliveryCode, Product, Variant
+from catalog.models import Delivery, DeliveryCode, Product, SavedForm, Variant
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -26,6 +27,7 @@ else:
     VariantInlineFormSet = forms.BaseInlineFormSet
 
 LARGEST_CHANGE = 1_000_000
+SAVED_ALREADY = "This page was saved already. Load it again to change the stock once more."
 
 
 class PriceInput(forms.NumberInput):
@@ -33,6 +35,15 @@ class PriceInput(forms.NumberInput):
 
     def format_value(self, value: Any) -> str | None:
         return f"{value.normalize():f}" if isinstance(value, Decimal) else super().format_value(value)
+
+
+class KeyField(forms.UUIDField):
+    """Tells one form from all others that were ever shown. Nobody sees it, and nobody changes it."""
+
+    widget = forms.HiddenInput
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
 
 
 class SharedForm(ModelForm):
@@ -90,6 +101,7 @@ class VariantForm(SharedForm):
         max_value=LARGEST_CHANGE,
         help_text="What came in (5) or went out (-5); whatever was sold meanwhile stays sold.",
     )
+    key = KeyField(required=False, initial=uuid4)
     # Only on the page of a variant that is delivered as codes.
     new_codes = forms.CharField(
         required=False,
@@ -151,6 +163,9 @@ class VariantForm(SharedForm):
             )
 
     def _clean_stock(self, by: int) -> None:
+        if by and not self._counts():
+            self.add_error("change_stock_by", SAVED_ALREADY)
+            return
         variant = self.instance
         after = variant.on_hand + by
         if by < 0 and after < (variant.reserved if variant.tracked else 0):
@@ -160,6 +175,11 @@ class VariantForm(SharedForm):
                 "tracked",
                 f"More units are promised to buyers ({variant.reserved}) than there are on hand ({after}).",
             )
+
+    def _counts(self) -> bool:
+        """Whether it has changed no stock yet. Its twin waits for the variant's row until that is known."""
+        key = self.cleaned_data.get("key")
+        return key is not None and not SavedForm.objects.filter(key=key).exists()
 
     def save(self, commit: bool = True) -> Variant:  # noqa: FBT001, FBT002  (as Django has it)
         super().save(commit=False)
@@ -178,6 +198,8 @@ class VariantForm(SharedForm):
             variant.save()
         if by := self.cleaned_data.get("change_stock_by"):
             stock.change_on_hand(variant, by=by)
+            if not new:
+                SavedForm.objects.create(key=self.cleaned_data["key"])
         if codes := self.cleaned_data.get("new_codes"):
             self.added_codes = stock.add_codes(variant, codes)
         own = {field.name for field in Variant._meta.concrete_fields}

@@ -215,3 +215,16 @@ class DeliveryCode(models.Model):
     def __str__(self) -> str:
         # The text is the goods: it must not appear in lists, logs and delete pages.
         return f"code {self.pk} of {self.variant_id}"
+
+
+class SavedForm(models.Model):
+    """A form that has changed stock, by the key it was shown with: sent again, it changes no more."""
+
+    key = models.UUIDField(primary_key=True, editable=False)
+    saved_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.key)

@@ -16,6 +16,8 @@ from tests.catalog.office import errors, form_on, page_of, send, submit
 
 pytestmark = pytest.mark.django_db
 
+COUNTED_ALREADY = "This page was saved already. Load it again to change the stock once more."
+
 
 def history() -> list[tuple[str, str]]:
     return [(entry.object_repr, entry.change_message) for entry in LogEntry.objects.order_by("pk")]
@@ -123,6 +125,44 @@ def test_what_two_members_of_staff_count_at_once_adds_up(admin_client: Client):
     submit(admin_client, page_of(tea), doras | {"change_stock_by": 2})
 
     assert counted(tea) == (0, 8)
+
+
+@pytest.mark.parametrize("of_product", [False, True])
+def test_a_form_that_is_sent_twice_counts_once(admin_client: Client, of_product: bool):
+    """Save was pressed twice, or the browser sends again what it got no answer to."""
+    tea = variant(on_hand=5)
+    thing, prefix = (tea.product, "variants-0-") if of_product else (tea, "")
+    form = form_on(admin_client.get(page_of(thing))) | {f"{prefix}change_stock_by": 2}
+
+    once = submit(admin_client, page_of(thing), form)
+    stock.take({tea.pk: 1})
+    twice = submit(admin_client, page_of(thing), form)
+
+    assert (errors(once), errors(twice)) == ([], [COUNTED_ALREADY])
+    assert (counted(tea), history()[0][1]) == ((0, 6), "stock +2")
+
+
+def test_a_form_that_was_refused_counts_once_it_is_mended(admin_client: Client):
+    tea = variant(on_hand=5)
+    form = form_on(admin_client.get(page_of(tea))) | {"change_stock_by": -6}
+
+    refused = submit(admin_client, page_of(tea), form)
+    mended = submit(admin_client, page_of(tea), form_on(refused) | {"change_stock_by": -5})
+
+    assert (errors(refused), errors(mended)) == (["Only 5 units are on hand."], [])
+    assert counted(tea) == (0, 0)
+
+
+@pytest.mark.parametrize("key", [None, "", "x"])
+def test_a_form_that_cannot_be_told_from_others_changes_no_stock(admin_client: Client, key):
+    tea = variant(on_hand=5)
+
+    send(admin_client, tea, key=key, change_stock_by=2)
+    assert counted(tea) == (0, 5)
+
+    send(admin_client, tea, key=key if key != "x" else None, price="2")
+    tea.refresh_from_db()
+    assert tea.price == 2
 
 
 @pytest.mark.parametrize(
