@@ -103,7 +103,8 @@ def remove_code(code: DeliveryCode) -> bool:
 
 def withdraw_oldest(variant: Variant, number: int) -> list[str]:
     """This will withdraw the unsold codes that would be sold next, `number` of them or as many as are neither
-    sold nor promised. Returns their texts, which are kept nowhere else from then on."""
+    sold nor promised. Returns their texts, which are kept nowhere else once the caller commits: tell them
+    before."""
     codes = DeliveryCode.objects.filter(variant=variant, sold_at=None).order_by("id")[:number]
     return [code.text for code in codes if remove_code(code)]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
@@ -53,6 +56,28 @@ def test_what_is_promised_stays_and_is_told(voucher: Variant) -> None:
     assert run("voucher", "3") == (["ONE"], "1 of 3 withdrawn: no more are unsold and unpromised.")
 
     assert (left(), counted(voucher)) == (["TWO", "THREE"], (2, 2))
+
+
+def test_what_breaks_in_the_middle_has_withdrawn_nothing(voucher: Variant) -> None:
+    third = iter([False, False, True])
+
+    def fail_at_the_third(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("DELETE") and next(third):
+            raise OperationalError("deadlock detected")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(fail_at_the_third), pytest.raises(OperationalError):
+        run("voucher", "3")
+
+    assert (left(), counted(voucher)) == (["ONE", "TWO", "THREE"], (0, 3))
+
+
+def test_what_cannot_be_told_is_not_withdrawn(voucher: Variant) -> None:
+    """The disk that it is written to is full, say."""
+    with pytest.raises(OSError, match="No space left"), Path("/dev/full").open("w") as full:
+        call_command("withdraw_codes", "voucher", "3", stdout=full)
+
+    assert (left(), counted(voucher)) == (["ONE", "TWO", "THREE"], (0, 3))
 
 
 @pytest.mark.parametrize("sku", ["mug", "nothing"])

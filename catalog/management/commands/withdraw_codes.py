@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from catalog import stock
 from catalog.models import Delivery, Variant
@@ -25,8 +26,11 @@ class Command(BaseCommand):
         variant = Variant.objects.filter(sku=sku, delivery=Delivery.CODE).first()
         if variant is None:
             raise CommandError(f"No variant {sku} is sold as codes.")
-        withdrawn = stock.withdraw_oldest(variant, max(number, 0))
-        for text in withdrawn:
-            self.stdout.write(text)
+        with transaction.atomic(durable=True):
+            withdrawn = stock.withdraw_oldest(variant, max(number, 0))
+            for text in withdrawn:
+                self.stdout.write(text)
+            # Nobody knows them once this is committed, so they must have left the program before.
+            self.stdout.flush()
         if len(withdrawn) < number:
             raise CommandError(f"{len(withdrawn)} of {number} withdrawn: no more are unsold and unpromised.")
