@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Any
 
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, DataError, OperationalError, ProgrammingError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions, status
@@ -103,6 +103,9 @@ def _first_text(detail: Any) -> str:
 
 # Django's own pages for the same failures -------------------------------------------------------------
 
+# What the admin's lists raise for a year 0, a range of one, a row “x”, a NUL or half a regular expression.
+ODD_QUESTIONS = (ValueError, IndexError, DataError, ProgrammingError)
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, 400, "bad_request", "This request makes no sense.")
@@ -124,9 +127,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response["Retry-After"] = RETRY_SECONDS
         return response
     if isinstance(sys.exception(), OverflowError) and request.path.startswith("/admin/"):
-        # Somebody typed it into the address of a list, and SQLite takes no more than 64 bits.
+        # Somebody typed it into an address, and SQLite takes no more than 64 bits.
         return _page(request, 400, "bad_request", "That number is larger than any here.")
+    if isinstance(sys.exception(), ODD_QUESTIONS) and _asks_a_list(request):
+        return _page(request, 400, "bad_request", "This list cannot be asked for that.")
     return _page(request, 500, "server_error", "Something broke on our side. Nothing is lost.")
+
+
+def _asks_a_list(request: HttpRequest) -> bool:
+    """Whether somebody asks one of the admin's lists for something that they may have typed themselves."""
+    is_list = request.resolver_match and str(request.resolver_match.url_name).endswith("_changelist")
+    return bool(is_list and (request.GET or "_selected_action" in request.POST))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from payments import refunds
+from payments.admin import OrderAdmin
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from tests.payments.desk import CAROL, everything, paid_after_cancel, pay_again, unverified
 from tests.payments.page import Page
@@ -117,6 +118,56 @@ def test_a_number_too_large_for_any_row_is_no_mistake_of_ours(viewer: Client, mo
 
     # Only SQLite refuses it; PostgreSQL compares, and finds nothing.
     assert viewer.get(list_url(model, f"?id__in={'9' * 40}")).status_code in (200, 400)
+
+
+# SQLite finds nothing then, or does not say what it cannot do.
+ON_POSTGRES = pytest.mark.postgres
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?id__range=1",
+        "?total__range=9",
+        "?created_at__year=0",
+        "?created_at__year=100000",
+        pytest.param("?status__exact=%00", marks=ON_POSTGRES),
+        pytest.param("?reference__regex=(", marks=ON_POSTGRES),
+        pytest.param("?total=1e999999999", marks=ON_POSTGRES),
+    ],
+)
+def test_what_a_list_cannot_be_asked_for_is_no_mistake_of_ours(
+    alice: Page, viewer: Client, caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    alice.order({"mug": 1})
+    viewer.raise_request_exception = False
+
+    answer = viewer.get(list_url(Order, query))
+
+    assert (answer.status_code, "cannot be asked for that" in text_of(answer)) == (400, True)
+    [told] = [record for record in caplog.records if record.name == "django.request"]
+    assert (told.levelname, bool(told.exc_info)) == ("WARNING", True)
+
+
+@pytest.mark.parametrize("row", ["", "x", "1.5", "\x00"], ids=ascii)
+@pytest.mark.parametrize("action", ["ask_pi", "clean_up"])
+def test_rows_that_no_list_shows_cannot_be_chosen(alice: Page, action: str, row: str) -> None:
+    alice.order({"mug": 1})
+    client = chief()
+    client.raise_request_exception = False
+
+    answer = client.post(list_url(Order), {"action": action, "_selected_action": row})
+
+    assert (answer.status_code, "cannot be asked for that" in text_of(answer)) == (400, True)
+
+
+def test_a_list_that_breaks_by_itself_is_a_mistake_of_ours(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OrderAdmin, "get_queryset", lambda *_: int("no number"))
+    viewer.raise_request_exception = False
+
+    assert viewer.get(list_url(Order)).status_code == 500
 
 
 def test_orders_are_found_by_what_they_need(alice: Page, bob: Page, viewer: Client) -> None:
