@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet, prefetch_related_objects
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
@@ -64,10 +66,14 @@ FAILURES = {
     503: ErrorAnswer,
 }
 
+# What is said to one caller is kept by no cache on the way.
+private = method_decorator(never_cache, name="dispatch")
+
 
 # The SDK's callbacks -----------------------------------------------------------------------------------
 
 
+@private
 class Callback(APIView):
     """What all callbacks share: strangers are welcome, since everything done is derived from Pi's record."""
 
@@ -157,6 +163,7 @@ class Error(Callback):
 # Who is asking -----------------------------------------------------------------------------------------
 
 
+@private
 class SignIn(APIView):
     authentication_classes = []
     throttle_classes = [SignInThrottle]
@@ -183,6 +190,7 @@ class SignOut(APIView):
         return self.get(request)
 
 
+@private
 class Me(APIView):
     permission_classes = [IsAuthenticated]
 
@@ -206,6 +214,7 @@ class Pages(LimitOffsetPagination):
     max_limit = 100
 
 
+@private
 class OrdersView(GenericAPIView[Order]):
     """The pioneer's own orders; those of others do not exist for them."""
 

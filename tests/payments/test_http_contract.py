@@ -688,6 +688,15 @@ def test_no_route_of_a_buyer_sets_a_cookie(alice: Page) -> None:
     assert not alice.client.cookies
 
 
+def test_what_is_said_to_one_caller_is_kept_by_no_cache(alice: Page) -> None:
+    same_for_all = ("/user/signout", "/user/unknown", "/pinet/meta")
+
+    for answer in every_answer(alice):
+        path = answer.request["PATH_INFO"]
+        kept_by_none = {"no-store", "private"} <= {*answer.get("Cache-Control", "").split(", ")}
+        assert kept_by_none is (path not in same_for_all), (path, answer.status_code)
+
+
 SECURITY: dict[str, Callable[[str], bool]] = {
     "X-Content-Type-Options": "nosniff".__eq__,
     "X-Frame-Options": "DENY".__eq__,
