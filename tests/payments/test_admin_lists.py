@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -280,3 +281,15 @@ def test_staff_see_only_what_they_may(alice: Page, model: type[Row]) -> None:
     User.objects.get().user_permissions.clear()
 
     assert client.get(list_url(model)).status_code == 403
+
+
+def test_no_shortcut_tells_what_staff_may_not_see(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    newcomer = Client()
+    newcomer.force_login(User.objects.create_user("nina", is_staff=True))
+    kind = ContentType.objects.get_for_model(Order)
+
+    answer = newcomer.get(f"/admin/r/{kind.pk}/{order.pk}/")
+
+    assert (answer.status_code, answer["X-Frame-Options"]) == (404, "DENY")
+    assert "There is nothing here." in text_of(answer)
