@@ -212,6 +212,7 @@ CORS_URLS_REGEX = r"^/(api|payments|pi_payment|user|pinet)/"
 # Pi's demo frontend sends its requests with credentials and fails without this answer.
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["Retry-After"]
 
 # API ----------------------------------------------------------------------------------------------
 

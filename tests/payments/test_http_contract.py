@@ -637,6 +637,15 @@ def test_an_allowed_origin_may_post_with_credentials(path: str) -> None:
     assert "POST" in response["Access-Control-Allow-Methods"]
 
 
+def test_an_allowed_origin_may_read_when_to_come_back(browser: Client, pi: Simulator) -> None:
+    pi.faults.add("down")
+
+    response = post(browser, "/payments/cancel", {"paymentId": ID}, headers={"Origin": ORIGIN})
+
+    assert (response.status_code, response["Retry-After"]) == (503, "10")
+    assert response["Access-Control-Expose-Headers"] == "Retry-After"
+
+
 FOREIGN = [
     "https://elsewhere.example",
     "http://frontend.example",
