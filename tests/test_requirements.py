@@ -59,7 +59,7 @@ def without_a_hash(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-mutants.txt"])
 def test_every_pin_names_the_files_that_it_takes(name: str) -> None:
     text = (ROOT / name).read_text()
 
