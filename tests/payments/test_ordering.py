@@ -292,6 +292,16 @@ def test_a_long_list_comes_in_pages(alice: Page, query: str, shown: Any) -> None
     assert answer["count"] == 25
 
 
+def test_a_page_has_a_hundred_orders_at_most(alice: Page) -> None:
+    order = many(alice)
+    kept = {"pioneer": order.pioneer, "total": order.total, "expires_at": order.expires_at}
+    Order.objects.bulk_create(Order(**kept) for _ in range(100))
+
+    _, answer = get(alice, "/api/orders/?limit=1000000")
+
+    assert (answer["count"], len(answer["results"])) == (101, 100)
+
+
 def many(page: Page) -> Order:
     """An order with two lines, written past HTTP and its throttle."""
     return place_order(Pioneer.objects.get(uid=page.pioneer.uid), {"book": 1, "voucher": 1})

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -297,11 +299,16 @@ def test_a_stranger_is_asked_to_sign_in(alice: Page, path: str, header: str) -> 
 
 def test_an_order_of_somebody_else_does_not_exist(alice: Page, bob: Page) -> None:
     order = alice.buy({"voucher": 1})
+    answers, asked = [], []
 
-    answers = [fragment(bob, f"/fragments/orders/{name}/") for name in (order.reference, "XXXX-XXXX-XX")]
+    for name in (order.reference, "XXXX-XXXX-XX"):
+        with CaptureQueriesContext(connection) as queries:
+            answers.append(fragment(bob, f"/fragments/orders/{name}/"))
+        asked.append([query["sql"].replace(name, "") for query in queries])
 
     assert [answer.status_code for answer in answers] == [404, 404]
     assert answers[0].content == answers[1].content
+    assert asked[0] == asked[1]
 
 
 def test_private_parts_are_kept_by_no_cache(alice: Page) -> None:
@@ -524,6 +531,7 @@ def test_a_download_needs_nothing_but_its_link(alice: Page) -> None:
 
 
 def test_a_download_link_is_over_after_ten_minutes(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert timedelta(minutes=10) == downloads.GOOD_FOR
     link = bought_book(alice)
     monkeypatch.setattr(downloads, "GOOD_FOR", timedelta(seconds=-1))
 

@@ -7,6 +7,16 @@ from django.core.files.storage import storages
 from django.core.management import call_command
 from pytest_django import Settings
 
+from pistore import settings as shop
+
+
+def test_files_that_are_sold_lie_where_nobody_can_fetch_them() -> None:
+    options = shop.STORAGES["downloads"]["OPTIONS"]
+
+    assert options == {"location": shop.DOWNLOADS_ROOT, "base_url": None}
+    served = (shop.MEDIA_ROOT, shop.STATIC_ROOT)
+    assert [root for root in served if shop.DOWNLOADS_ROOT.is_relative_to(root)] == []
+
 
 def test_a_script_imports_exactly_the_scripts_it_was_published_with(
     settings: Settings, tmp_path: Path
