@@ -23,6 +23,7 @@ THREATS = (
         "Other buyer's order",
     ),
     *("Replay", "Server as a puppet (SSRF)", "Price", "Currency", "Staff without the right", "Framing"),
+    *("Forged memo", "Known key", "Blocked stock"),
     *("Forged form (CSRF)", "Secrets in logs", "Script in a text (XSS)", "Host header", "Open redirect"),
 )
 

@@ -1,0 +1,42 @@
+"""What somebody does at Pi with our PI_API_KEY: the shop follows Pi's record and gives nothing away."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from catalog.models import Variant
+from payments import protocol
+from payments.models import Order, PiPayment, Refund
+from payments.moves import By
+from tests.catalog.goods import counted
+from tests.payments.desk import asking
+from tests.payments.page import Page
+
+pytestmark = pytest.mark.django_db
+
+
+def test_what_somebody_cancels_gives_its_goods_back(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    alice.pi.cancel(identifier)
+
+    protocol.reconcile(PiPayment.objects.get(), pi=asking(), by=By("reconcile_payments", "reconcile"))
+
+    order.refresh_from_db()
+    assert (order.status, counted(Variant.objects.get(sku="mug"))) == ("pending", (0, 10))
+    assert alice.buy({"mug": 1}).status == "paid"
+
+
+def test_what_somebody_lets_past_our_gate_buys_nothing(alice: Page) -> None:
+    order = alice.order({"mug": 1})
+    cheap = alice.pi.create_payment(
+        alice.pioneer, amount="0.01", memo="m", metadata=order["payment"]["metadata"]
+    )
+    alice.pi.approve(cheap)
+
+    alice.complete(cheap, alice.pi.sign(cheap))
+
+    refund = Refund.objects.get()
+    assert (refund.payment.identifier, refund.amount, refund.status) == (cheap, Decimal("0.01"), "requested")
+    assert (Order.objects.get().status, counted(Variant.objects.get(sku="mug"))) == ("pending", (0, 10))
