@@ -198,6 +198,11 @@ class Variant(models.Model):
     def sold_out(self) -> bool:
         return self.tracked and self.on_hand <= self.reserved
 
+    @property
+    def file_is_there(self) -> bool:
+        """Whether buyers of a download would receive anything: a shop may be restored without its files."""
+        return bool(self.file) and self.file.storage.exists(str(self.file.name))
+
 
 class DeliveryCode(models.Model):
     """One text (a key, a voucher) for one sold unit. `on_hand` of its variant counts the unsold ones."""

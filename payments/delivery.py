@@ -19,7 +19,8 @@ def hand_over(order: Order, take: Take, *, by: By, note: str = "") -> None:
     """This will take the stock of every line (`stock.consume` what was held, `stock.take` what was not),
     mark the order paid and deliver what needs no hands.
 
-    Must run inside a transaction: raises OutOfStock or CodesMissing, and the caller must then roll back.
+    Must run inside a transaction: raises OutOfStock, CodesMissing or FileNotFoundError, and the caller must
+    then roll back.
     """
     take(order.quantities())
     move(order, OrderStatus.PAID, by=by, note=note, held_by=None, reserved_until=None, review_reason="")
@@ -39,6 +40,6 @@ def _deliver(line: OrderLine) -> None:
     if line.variant.delivery == Delivery.CODE:
         codes = stock.sell_codes(line.variant_id, line.quantity)
         DeliveredCode.objects.bulk_create([DeliveredCode(line=line, code=code) for code in codes])
-    elif not line.variant.file:
-        raise FileNotFoundError(f"{line.variant.sku} is sold as a download and has no file")
+    elif not line.variant.file_is_there:
+        raise FileNotFoundError(f"{line.variant.sku} is sold as a download, and its file is missing")
     OrderLine.objects.filter(pk=line.pk, delivered_at=None).update(delivered_at=timezone.now())

@@ -1,6 +1,6 @@
 """Is this shop ready to take Pi? Each question gets one finding: green, yellow or red, and what to do then.
 
-Asks Pi, the chain, the database and the shop's own pages; changes nothing.
+Asks Pi, the chain, the database, the files and the shop's own pages; changes nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 
+from catalog.models import Delivery, Variant
 from payments import sweep
 from payments.chain import Horizon
 from payments.checks import UNSHARED_CACHES
@@ -82,6 +83,7 @@ def examine(look: Look) -> Iterator[Finding]:
     if database.colour == Colour.GREEN:
         yield last_payment_was_ours()
         yield somebody_reconciles()
+        yield files_are_there()
 
 
 # Here ------------------------------------------------------------------------------------------------
@@ -145,6 +147,18 @@ def somebody_reconciles() -> Finding:
         text = f"{overdue} payments wait for a check that is long due."
         return _red(text, "Run manage.py reconcile_payments every minute; see whether it reaches Pi.")
     return _green("No payment waits for a check that is long due.")
+
+
+def files_are_there() -> Finding:
+    """Also of what is no longer published: whoever has bought it may come back for it."""
+    sold = Variant.objects.filter(delivery=Delivery.DOWNLOAD).exclude(file="").order_by("sku")
+    missing = [variant.sku for variant in sold if not variant.file_is_there]
+    if missing:
+        return _red(
+            f"The file of {', '.join(missing)} is missing: whoever pays for it gets nothing.",
+            "Bring var/downloads back from the backup, or add the file anew on the page of the variant.",
+        )
+    return _green("Every file that is sold is there.")
 
 
 # Pi --------------------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.core.files.base import ContentFile
+
 from catalog import stock
-from catalog.models import Category, Delivery, Product, Variant
+from catalog.models import Category, Delivery, Product, Variant, downloads_storage
 
 
 def product(name: str = "Mug", **fields: Any) -> Product:
@@ -19,6 +21,8 @@ def product(name: str = "Mug", **fields: Any) -> Product:
 def variant(of: Product | None = None, price: str = "1", on_hand: int = 1, **fields: Any) -> Variant:
     of = of or product()
     nth = of.variants.count()
+    if "file" in fields:
+        _put_there(fields["file"])
     return Variant.objects.create(
         **{
             "product": of,
@@ -29,6 +33,21 @@ def variant(of: Product | None = None, price: str = "1", on_hand: int = 1, **fie
         }
         | fields
     )
+
+
+def _put_there(name: str) -> None:
+    if not downloads_storage().exists(name):
+        downloads_storage().save(name, ContentFile(b"once upon a time"))
+
+
+def lose_file(sku: str) -> None:
+    """Its row still names it, as after a restore without the files."""
+    file = Variant.objects.get(sku=sku).file
+    file.storage.delete(file.name)
+
+
+def forget_file(sku: str) -> None:
+    Variant.objects.filter(sku=sku).update(file="")
 
 
 def codes(*texts: str, of: Product | None = None, **fields: Any) -> Variant:

@@ -158,9 +158,8 @@ class World(Crew):
     def __init__(self, folder: Path, *, forgetful: bool, workers: int = 3) -> None:
         shop, pi = free_port(), free_port()
         self.shop_url, self.pi_url = f"http://127.0.0.1:{shop}", f"http://localhost:{pi}"
-        super().__init__(
-            folder, settings_for(f"postgres://{USER}@/{folder}/postgres/pistore", pi_url=self.pi_url)
-        )
+        database = f"postgres://{USER}@/{folder}/postgres/pistore"
+        super().__init__(folder, settings_for(database, pi_url=self.pi_url, downloads=folder / "downloads"))
         self.database = Server(folder / "postgres", durable=True)
         if forgetful:
             self.database.options["synchronous_commit"] = "off"
@@ -186,10 +185,13 @@ class World(Crew):
             self.database.stop()
 
 
-def settings_for(database_url: str, *, pi_url: str, api_key: str = API_KEY) -> dict[str, str]:
-    """Every variable that the shop reads, so that no `.env` leaks in."""
+def settings_for(
+    database_url: str, *, pi_url: str, downloads: Path, api_key: str = API_KEY
+) -> dict[str, str]:
+    """Every variable that the shop reads, so that no `.env` leaks in, and one of `tests.chaos.settings`."""
     return {
         "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
+        "DOWNLOADS_ROOT": str(downloads),
         "PYTHONUNBUFFERED": "1",
         "DEBUG": "true",
         "SECRET_KEY": "example-secret-key-for-chaos-only",

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
-from tests.catalog.goods import counted
+from tests.catalog.goods import counted, forget_file, lose_file
 from tests.payments.desk import not_verified_for_long
 from tests.payments.page import Page, acts, status_of
 
@@ -190,14 +190,16 @@ def test_codes_short_of_what_was_sold_keep_the_money_and_ask_for_a_refund(alice:
     assert DeliveryCode.objects.filter(sold_at=None).count() == 1, "none is handed out by half"
 
 
-def test_a_download_without_a_file_keeps_the_money(alice: Page) -> None:
+@pytest.mark.parametrize("lose", [lose_file, forget_file])
+def test_a_download_without_a_file_keeps_the_money(alice: Page, lose: Callable[[str], None]) -> None:
     order, identifier = alice.approved({"book": 1})
-    Variant.objects.filter(sku="book").update(file="")
+    lose("book")
 
     alice.complete(identifier, alice.pi.sign(identifier))
 
     order.refresh_from_db()
     assert (order.status, order.review_reason) == ("needs_review", "delivery_failed")
+    assert Refund.objects.get().status == "requested"
 
 
 def test_another_amount_than_ordered_goes_to_review(alice: Page) -> None:

@@ -22,6 +22,7 @@ from payments.doctor import Page as Answer
 from payments.models import PiPayment
 from payments.pi_client import session
 from pi_simulator import Simulator
+from tests.catalog.goods import lose_file, product, variant
 from tests.payments.page import Page
 
 KEY = "0123456789abcdef" * 8
@@ -65,6 +66,7 @@ def test_a_right_shop_is_green_from_top_to_bottom(right: Settings, alice: Page) 
             "green  Nobody may show the admin in a frame.",
             "green  The last payment was on Pi Testnet, to PI_WALLET_ADDRESS.",
             "green  No payment waits for a check that is long due.",
+            "green  Every file that is sold is there.",
         ],
         "",
     )
@@ -103,6 +105,20 @@ def test_looking_changes_nothing(right: Settings, alice: Page) -> None:
     run()
 
     assert list(PiPayment.objects.values()) == before
+
+
+def test_files_that_are_missing_are_named(alice: Page) -> None:
+    variant(product("Song"), sku="song", delivery="download", file="goods/song.mp3")
+    variant(product("Later", published=False), sku="later", delivery="download")
+    lose_file("song")
+    assert doctor.files_are_there().text.startswith("The file of song is missing: ")
+
+    lose_file("book")
+    assert doctor.files_are_there() == Finding(
+        Colour.RED,
+        "The file of book, song is missing: whoever pays for it gets nothing.",
+        "Bring var/downloads back from the backup, or add the file anew on the page of the variant.",
+    )
 
 
 # Pi ------------------------------------------------------------------------------------------------------

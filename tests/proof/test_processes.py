@@ -85,7 +85,8 @@ def environment(pi_url: str) -> dict[str, str]:
     database = connection.settings_dict
     url = f"postgres://{database['USER']}@/{database['HOST']}/{database['NAME']}"
     of_the_tests = {"CACHE_URL": "locmemcache://", "PI_WALLET_ADDRESS": settings.PI_WALLET_ADDRESS}
-    return settings_for(url, pi_url=pi_url, api_key=settings.PI_API_KEY) | of_the_tests
+    downloads, api_key = settings.DOWNLOADS_ROOT, settings.PI_API_KEY
+    return settings_for(url, pi_url=pi_url, downloads=downloads, api_key=api_key) | of_the_tests
 
 
 @pytest.fixture(name="stage")
