@@ -33,7 +33,8 @@ class _StrictTextInSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-u
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         text = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
-        return {**text, "pattern": r"\S"}  # blanks alone say nothing
+        # Blanks alone say nothing.
+        return {**text} if self.target.allow_blank else {**text, "pattern": r"\S"}
 
 
 class StrictName(StrictText, serializers.RegexField):
@@ -68,8 +69,12 @@ def txid_field(**options: Any) -> StrictName:
     return StrictName(r"^[A-Za-z0-9]{1,64}\Z", **options)
 
 
+def access_token_field(**options: Any) -> StrictText:
+    return StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False, allow_null=True, **options)
+
+
 class InOneOfSeveralWays(serializers.Serializer[Any]):
-    """A body that may say the same under several names. At least one of `ways` must be there."""
+    """A body that may say the same under several names. At least one of `ways` must be there, and no null."""
 
     ways: ClassVar[tuple[str, ...]]
 
@@ -80,7 +85,9 @@ class _WaysInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call
 
     def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         body = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        return {**body, "anyOf": [{"required": [name]} for name in self.target.ways]}
+        kinds = {name: body["properties"][name]["type"] for name in self.target.ways}
+        said = [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in kinds.items()]
+        return {**body, "anyOf": said}
 
 
 def _object_with(name: str, of: dict[str, Any]) -> dict[str, Any]:
@@ -102,11 +109,11 @@ class SignInRequest(InOneOfSeveralWays):
 
     ways = ("accessToken", "authResult")
 
-    accessToken = StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False)  # noqa: N815  (Pi's word)
-    authResult = AuthResult(required=False)  # noqa: N815
+    accessToken = access_token_field()  # noqa: N815  (Pi's word)
+    authResult = AuthResult(required=False, allow_null=True)  # noqa: N815
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        token = attrs.get("accessToken") or attrs.get("authResult", {}).get("accessToken")
+        token = attrs.get("accessToken") or (attrs.get("authResult") or {}).get("accessToken")
         if not isinstance(token, str) or not 0 < len(token) <= LONGEST_ACCESS_TOKEN:
             raise serializers.ValidationError("accessToken is missing.")
         return {"accessToken": token}
@@ -231,7 +238,7 @@ class ApproveRequest(serializers.Serializer[Any]):
     """pi-sdk-js adds the access token; Pi's demo frontend sends the identifier alone."""
 
     paymentId = identifier_field()  # noqa: N815
-    accessToken = StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False, allow_null=True)  # noqa: N815
+    accessToken = access_token_field(allow_blank=True)  # noqa: N815
 
 
 class CompleteRequest(InOneOfSeveralWays):
@@ -240,8 +247,8 @@ class CompleteRequest(InOneOfSeveralWays):
     ways = ("txid", "transactionId")
 
     paymentId = identifier_field()  # noqa: N815
-    txid = txid_field(required=False)
-    transactionId = txid_field(required=False)  # noqa: N815
+    txid = txid_field(required=False, allow_null=True)
+    transactionId = txid_field(required=False, allow_null=True)  # noqa: N815
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         txid = attrs.get("txid") or attrs.get("transactionId")
@@ -272,12 +279,12 @@ class IncompleteRequest(InOneOfSeveralWays):
 
     ways = ("paymentId", "payment")
 
-    paymentId = identifier_field(required=False)  # noqa: N815
-    payment = ShownPayment(required=False)
+    paymentId = identifier_field(required=False, allow_null=True)  # noqa: N815
+    payment = ShownPayment(required=False, allow_null=True)
     transactionId = serializers.JSONField(required=False, allow_null=True)  # noqa: N815
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        named = attrs.get("paymentId") or attrs.get("payment", {}).get("identifier")
+        named = attrs.get("paymentId") or (attrs.get("payment") or {}).get("identifier")
         return {"paymentId": identifier_field().run_validation(named)}
 
 

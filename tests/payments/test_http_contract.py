@@ -258,18 +258,18 @@ NO_OBJECT = [None, 5, True, "x", [], ["x"]]
 # Step or route, and field -> values that it does not take. A number is a place in a list.
 WRONG: dict[tuple[str, str], list[Any]] = {
     ("approve", "paymentId"): NO_IDENTIFIER,
-    ("approve", "accessToken"): NO_TEXT,
+    ("approve", "accessToken"): [value for value in NO_TEXT if value not in ("", " ")],
     ("complete", "paymentId"): NO_IDENTIFIER,
     ("complete", "txid"): NO_TXID,
     ("complete", "transactionId"): NO_TXID,
     ("cancel", "paymentId"): NO_IDENTIFIER,
     ("cancelled_payment", "paymentId"): NO_IDENTIFIER,
-    ("incomplete", "paymentId"): NO_IDENTIFIER,
+    ("incomplete", "paymentId"): [value for value in NO_IDENTIFIER if value is not None],
     ("incomplete", "payment"): [*NO_OBJECT, {}],
     ("incomplete", "payment.identifier"): NO_IDENTIFIER,
     ("error", "paymentId"): [value for value in NO_IDENTIFIER if value is not None],
-    (SIGN_IN, "accessToken"): [*NO_TEXT, None, "x" * 2_001],
-    (SIGN_IN, "authResult"): NO_OBJECT,
+    (SIGN_IN, "accessToken"): [*NO_TEXT, "x" * 2_001],
+    (SIGN_IN, "authResult"): NO_OBJECT[1:],
     (ORDERS, "lines"): [*NO_OBJECT, {}, [5], [None], [[]], ["book"], [{}], BODIES[ORDERS]["lines"] * 51],
     (ORDERS, "lines.0.sku"): [*NO_TEXT, None, "x" * 65],
     (ORDERS, "lines.0.quantity"): [None, *NO_TEXT[1:], "1", "1.0", "x", 1.0, 0, -1, 1000, 10**30, "٣"],
@@ -316,6 +316,24 @@ def test_every_field_that_is_needed_is_asked_for(browser: Client, pi: Simulator,
     else:
         check_refusal(response, 400)
     assert pi.calls == []
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "other"),
+    [
+        (SIGN_IN, "accessToken", "authResult"),
+        ("/payments/complete", "txid", "transactionId"),
+        ("/payments/incomplete", "paymentId", "payment"),
+    ],
+)
+def test_a_field_that_is_null_leaves_the_word_to_the_other(
+    browser: Client, path: str, one: str, other: str
+) -> None:
+    body = body_of(path)
+
+    for nothing in (one, other):
+        assert post(browser, path, body | {nothing: None}).status_code in (401, 404), "read, and asked about"
+    check_refusal(post(browser, path, body | {one: None, other: None}), 400)
 
 
 def test_a_refusal_names_the_field(browser: Client) -> None:
@@ -535,6 +553,15 @@ def test_pi_sdk_js_sells_through_this_server_unchanged(frontend: Frontend) -> No
     frontend.post("/pi_payment/complete", {"paymentId": identifier, "transactionId": txid})
 
     assert (Order.objects.get().status, status_of(identifier)) == ("fulfilled", "completed")
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "], ids=repr)
+def test_an_empty_access_token_counts_as_none(frontend: Frontend, nothing: str | None) -> None:
+    identifier = frontend.create_payment()
+
+    answer = frontend.post("/pi_payment/approve", {"paymentId": identifier, "accessToken": nothing})
+
+    assert answer == {"status": "approved", "order": None}
 
 
 @pytest.mark.parametrize("signed", [True, False])

@@ -104,19 +104,23 @@ def test_an_amount_is_a_text_and_what_pi_wants_a_number(schema: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "ways"),
     [
-        ("/user/signin", ["accessToken", "authResult"]),
-        ("/payments/complete", ["txid", "transactionId"]),
-        ("/payments/incomplete", ["paymentId", "payment"]),
+        ("/user/signin", {"accessToken": "string", "authResult": "object"}),
+        ("/payments/complete", {"txid": "string", "transactionId": "string"}),
+        ("/payments/incomplete", {"paymentId": "string", "payment": "object"}),
     ],
 )
 def test_what_may_be_said_in_several_ways_must_be_said_in_one(
-    schema: Any, path: str, ways: list[str]
+    schema: Any, path: str, ways: dict[str, str]
 ) -> None:
     body = schema["paths"][path]["post"]["requestBody"]
     component = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    described = schema["components"]["schemas"][component]
 
-    assert schema["components"]["schemas"][component]["anyOf"] == [{"required": [way]} for way in ways]
     assert body["required"]
+    assert all(described["properties"][way]["nullable"] for way in ways)
+    assert described["anyOf"] == [
+        {"required": [way], "properties": {way: {"type": kind}}} for way, kind in ways.items()
+    ]
 
 
 def test_the_bounds_of_a_basket_are_told(schema: Any) -> None:
