@@ -7,6 +7,7 @@ from django.conf.urls.static import static
 from django.contrib import admin
 from django.http import Http404
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from payments.problems import not_found
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", include("catalog.urls")),
     path("", include("payments.urls")),
     path("", include("payments.pages_urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/login/", log_in),
     # Leads all staff to the address of any row, whatever they may see. No page of ours uses it.
     re_path("^admin/r/", not_found, {"exception": Http404()}),

@@ -216,3 +216,10 @@ def test_nobody_is_led_away_after_logging_in(elsewhere: str) -> None:
     answer = Client().post("/admin/login/", words)
 
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_the_door_is_found_without_the_last_slash() -> None:
+    answer = Client().get("/admin", follow=True)
+
+    assert answer.redirect_chain == [("/admin/", 302), ("/admin/login/?next=/admin/", 302)]
+    assert answer.status_code == 200
