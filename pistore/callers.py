@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address
 
 from django.http import HttpRequest
@@ -17,9 +18,15 @@ def address_of(request: Request | HttpRequest) -> str:
     """
     try:
         # The type checker knows of DRF's requests alone; it reads nothing but META.
-        address = ip_address(BaseThrottle().get_ident(request) or "")  # type: ignore[arg-type]
+        address = ip_address(_without_port(BaseThrottle().get_ident(request) or ""))  # type: ignore[arg-type]
     except ValueError:
         return ""
     if not isinstance(address, IPv6Address):
         return str(address)
     return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
+
+
+def _without_port(text: str) -> str:
+    """Some proxies tell the port, too: 192.0.2.1:4711, [2001:db8::1]:4711."""
+    found = re.fullmatch(r"(?:\[(.+)\]|([\d.]+))(?::\d+)?", text)
+    return text if found is None else found[1] or found[2]
