@@ -6,24 +6,34 @@ that costs most. docs/security.md tells the same numbers.
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command, get_commands
+from django.urls import get_resolver
+from django.urls.resolvers import RoutePattern
+from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
-from payments import deeds, pi_ledger, protocol, staff
-from payments.models import Order, PiPayment
+from payments import chain_ledger, deeds, doctor, pi_ledger, protocol, staff
+from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.downloads import download_url
+from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from payments.ordering import Refused
 from payments.pi_client import PiClient, PiError
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
+from tests.payments.desk import paid_after_cancel
 from tests.payments.page import Page
-from tests.payments.staff_room import chief, deed_url
+from tests.payments.staff_room import chief, deed_url, logged
+from tests.payments.test_throttles import views_of_the_api
 
 # What is asked of Pi does not depend on the database: once is enough.
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -41,6 +51,7 @@ FLAGS = {
 OTHER_AMOUNT = {"amount": "77"}
 SIGNED = {"transaction": {"txid": "f" * 64, "verified": False, "_link": ""}}
 CANCELLED = {"status": FLAGS | {"cancelled": True}}
+APPROVED = {"status": FLAGS | {"developer_approved": True}}
 
 
 class Stubborn:
@@ -78,11 +89,12 @@ def dearest(pi: Simulator, identifier: str) -> None:
     Stubborn(pi).after(identifier, approve=OTHER_AMOUNT, cancel=SIGNED)
 
 
-def asked(pi: Simulator, act: Callable[[], Any]) -> int:
+def asked(pi: Simulator, act: Callable[[], Any], *, path: str = "/v2/") -> int:
+    """How often Pi was asked, or the chain, which has another path."""
     pi.calls.clear()
     with suppress(PiError, Refused):
         act()
-    return len(pi.calls)
+    return len([call for call in pi.calls if call.path.startswith(path)])
 
 
 # The doors ---------------------------------------------------------------------------------------------
@@ -194,14 +206,54 @@ def close_missing(alice: Page) -> int:
 
 
 def desk_without_pi(alice: Page) -> int:
-    """Ship, hand over, flag, reject: none of them asks Pi, whatever becomes of it."""
-    order = alice.buy({"mug": 1})
-    names = [deed.name for deed in (deeds.SHIP, deeds.HONOUR, deeds.FLAG_ORDER)]
-    carol = chief()
-    return asked(
-        alice.pi,
-        lambda: [carol.post(deed_url(order, name), {"note": "x", "confirmed": "1"}) for name in names],
-    )
+    """Each of them is really done, and Pi has no part in it."""
+    carol, order, late = chief(), alice.buy({"mug": 1}), paid_after_cancel(alice, {"mug": 1})
+    payment = alice.buy({"book": 1}).payments.get()
+    refunds = Refund.objects.filter(status="requested")
+
+    def act() -> None:
+        carol.post(deed_url(order, "ship"))
+        carol.post(deed_url(late, "honour"))
+        carol.post(deed_url(order, "flag_refund"), {"note": "it broke"})
+        carol.post(deed_url(payment, "flag_refund"), {"note": "it tore"})
+        for refund in refunds:
+            carol.post(deed_url(refund, "reject_refund"), {"note": "sent by hand"})
+        carol.post(deed_url(payment, "look_on_chain"))
+
+    cost = asked(alice.pi, act)
+    assert [entry[2].partition(":")[0] for entry in logged()] == [
+        *("Ship", "Hand the goods over", "Flag for refund", "Flag for refund"),
+        *("Reject refund", "Reject refund", "Look on the chain"),
+    ]
+    return cost
+
+
+def looking(alice: Page) -> int:
+    """Every address there is, as a buyer and as staff."""
+    order = alice.buy({"mug": 1, "book": 1})
+    [link] = [download_url(line) for line in order.lines.all() if line.variant.delivery == "download"]
+    names = {"reference": order.reference, "slug": "mug", "signed": link.split("/")[2], "deed_name": "ask_pi"}
+    paths = [re.sub(r"<(?:\w+:)?(\w+)>", lambda part: names.get(part[1], "1"), route) for route in routes()]
+    carol, token = chief(), {"Authorization": f"Bearer {alice.token}"}
+    statuses: list[int] = []
+
+    def act() -> None:
+        for path in paths:
+            shown = carol.get(path) if path.startswith("/admin/") else alice.client.get(path, headers=token)
+            statuses.append(shown.status_code)
+        alice.post("/user/signout", {})
+
+    cost = asked(alice.pi, act)
+    assert statuses.count(200) > 50
+    return cost
+
+
+def routes(patterns: list[Any] | None = None, before: str = "/") -> Iterator[str]:
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from routes(pattern.url_patterns, f"{before}{pattern.pattern}")
+        elif isinstance(pattern.pattern, RoutePattern):
+            yield f"{before}{pattern.pattern}"
 
 
 def reconcile(alice: Page) -> int:
@@ -217,10 +269,51 @@ def clean_up(alice: Page) -> int:
     return asked(alice.pi, lambda: protocol.expire(order, pi=PiClient(seconds=9), by=BY))
 
 
+def clean_up_in_the_admin(alice: Page) -> int:
+    order, identifier = approving(alice)
+    dearest(alice.pi, identifier)
+    Order.objects.update(reserved_until=timezone.now())
+    return asked(alice.pi, lambda: chief().post("/admin/payments/order/clean-up/", {"order": [order.pk]}))
+
+
 def check_ledger(alice: Page) -> int:
     _, identifier = approving(alice)
     payment = PiPayment.objects.get(identifier=identifier)
     return asked(alice.pi, lambda: pi_ledger.compare(payment))
+
+
+def check_what_goes_out(alice: Page) -> int:
+    alice.pi.create_outgoing(alice.pioneer, "1")
+    return asked(alice.pi, lambda: list(pi_ledger.compare_all(pause=lambda: None)))
+
+
+def check_the_chain(alice: Page) -> int:
+    """What we know costs nothing."""
+    alice.buy({"mug": 1})
+    alice.pi.send(alice.pioneer, "1", memo="unknown")
+    long_ago = timezone.now() - timedelta(days=9_999)
+    return asked(alice.pi, lambda: list(chain_ledger.compare_since(long_ago, pause=lambda: None)))
+
+
+def recover_paid(alice: Page) -> int:
+    """Approved after all, then not completed but changed, not cancelled but signed."""
+    _, identifier = approving(alice)
+    Stubborn(alice.pi).after(identifier, approve=APPROVED, complete=OTHER_AMOUNT, cancel=SIGNED)
+    return asked(
+        alice.pi, lambda: protocol.recover_paid(identifier, "a" * 64, pi=PiClient(seconds=20), by=BY)
+    )
+
+
+def see_the_doctor(alice: Page) -> int:
+    return asked(alice.pi, lambda: list(doctor.examine(doctor.in_process)))
+
+
+def codes_and_demo_goods(alice: Page) -> int:
+    def act() -> None:
+        call_command("withdraw_codes", "voucher", "1", stdout=io.StringIO())
+        call_command("load_demo_catalogue", stdout=io.StringIO())
+
+    return asked(alice.pi, act)
 
 
 DOORS: dict[str, Callable[[Page], int]] = {
@@ -233,14 +326,34 @@ DOORS: dict[str, Callable[[Page], int]] = {
     "error": error,
     "incomplete": incomplete,
     "the buyer cancels an order": cancel_order,
-    "staff cancel an order": staff_cancel,
-    "ask Pi again, about a payment": ask_about_payment,
-    "ask Pi again, about an order: per payment": ask_about_order,
-    "close a missing payment": close_missing,
-    "ship, hand over, flag or reject": desk_without_pi,
+    "look at anything, in the shop or the admin, or sign out": looking,
+    "“Cancel order”": staff_cancel,
+    "“Ask Pi again”, about a payment": ask_about_payment,
+    "“Ask Pi again”, about an order: per payment": ask_about_order,
+    "“Close missing payment”": close_missing,
+    "“Clean up stale orders”: per order": clean_up_in_the_admin,
+    "“Ship”, “Hand the goods over”, “Flag for refund”, “Reject refund”, “Look on the chain”": desk_without_pi,
     "`reconcile_payments`: per payment": reconcile,
     "`cleanup_stale_orders`: per order": clean_up,
     "`check_ledger --pi`: per payment": check_ledger,
+    "`check_ledger --pi`: for what goes out": check_what_goes_out,
+    "`check_ledger --chain`: per payment that we do not know": check_the_chain,
+    "`recover_payments`: per payment that we do not know, or not as paid": recover_paid,
+    "`pi_doctor`": see_the_doctor,
+    "`withdraw_codes`, `load_demo_catalogue`": codes_and_demo_goods,
+}
+# What may be sent to the API, by its view, and the door that tells what it costs.
+SENT = {
+    "SignIn": "sign-in",
+    "SignOut": "look at anything, in the shop or the admin, or sign out",
+    "Orders": "place, read or reopen an order",
+    "ReopenOrder": "place, read or reopen an order",
+    "CancelOrder": "the buyer cancels an order",
+    "Approve": "approve",
+    "Complete": "complete",
+    "Cancel": "cancel",
+    "Incomplete": "incomplete",
+    "Error": "error",
 }
 
 
@@ -257,6 +370,25 @@ def test_one_call_costs_at_most_what_the_document_says(alice: Page, door: str) -
 
 def test_the_document_tells_of_every_door_and_of_no_other() -> None:
     assert list(told()) == list(DOORS)
+
+
+def test_nobody_builds_a_door_and_forgets_what_it_costs() -> None:
+    commands = [f"`{name}" for name, app in get_commands().items() if app in ("catalog", "payments")]
+    buttons = [f"“{deed.label}”" for deed in (*ORDER_DEEDS, *PAYMENT_DEEDS, *REFUND_DEEDS)]
+
+    assert {view.__name__ for view in views_of_the_api() if hasattr(view, "post")} == set(SENT)
+    assert set(SENT.values()) <= set(DOORS)
+    assert [name for name in commands + buttons if name not in " ".join(DOORS)] == []
+
+
+@pytest.mark.parametrize("deed", [True, False], ids=["look on the chain", "pi_doctor"])
+def test_the_chain_is_asked_twice(alice: Page, deed: bool) -> None:
+    url = deed_url(alice.buy({"book": 1}).payments.get(), "look_on_chain")
+
+    def act() -> None:
+        chief().post(url) if deed else list(doctor.examine(doctor.in_process))
+
+    assert asked(alice.pi, act, path="/horizon/") == 2
 
 
 def test_of_an_order_only_the_latest_payments_are_asked_about(alice: Page) -> None:
