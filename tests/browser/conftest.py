@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.cache import cache
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from pi_simulator import Simulator
 from pi_simulator.server import running
 from tests.browser.ensure_chromium import find
-from tests.browser.phone import PI, Phone
+from tests.browser.phone import PATIENCE_MILLISECONDS, PI, Phone
 from tests.payments.page import shelf
 
 QUIET = (
@@ -28,6 +28,9 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+
+
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from playwright.sync_api import (
 # What the settings of the tests say of Pi; the browser finds the simulator there, whatever its port.
 PI = "http://localhost:8314"
 SIZE = {"width": 390, "height": 844}
+# For what comes at once on a machine that is not busy with much else.
+PATIENCE_MILLISECONDS = 30_000
 # The SDK repeats its callbacks every ten seconds; nobody has to wait for that here.
 REPEAT_MILLISECONDS = 400
 
@@ -32,7 +34,7 @@ class Phone:
         self.complaints: list[str] = []
         self.cookies: list[str] = []
         self.context: BrowserContext = browser.new_context(viewport=SIZE, accept_downloads=True)
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(PATIENCE_MILLISECONDS)
         self.page = self.new_tab()
 
     def new_tab(self) -> Page:

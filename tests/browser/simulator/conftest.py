@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from pi_simulator import Pioneer, Simulator
 from pi_simulator.server import running
+from tests.browser.phone import PATIENCE_MILLISECONDS
 
 from .tiny_shop import TinyShop, open_shop
 
@@ -77,7 +78,7 @@ def tiny_shop(pi: Simulator, base: str) -> Iterator[TinyShop]:
 def phone(browser: Browser, base: str, tiny_shop: TinyShop, alice: Pioneer) -> Iterator[Phone]:
     """The phone in alice's hands; the page must not raise an error of its own."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
     mistakes: list[str] = []
     page.on("pageerror", lambda error: mistakes.append(str(error)))
     phone = Phone(page, base)
