@@ -12,7 +12,7 @@ a refund is requested with `refunds.flag_for_refund`.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -72,7 +72,8 @@ def honour(order: Order, *, by: By, note: str = "") -> Order:
 def ship(order: Order, *, by: By, note: str = "") -> Order:
     """This will note that the parcels of a paid order have left; with nothing else waiting it is fulfilled.
 
-    Harmless to repeat. Raises Declined when the order is not paid, or its money is on its way back.
+    Harmless to repeat. Raises Declined when the order is not paid, or its money is on its way back or asked
+    back: unlike `honour`, this withdraws no request.
     """
     with _locked(order) as case:
         if case.order.status == OrderStatus.FULFILLED:
@@ -80,6 +81,7 @@ def ship(order: Order, *, by: By, note: str = "") -> Order:
         if case.order.status != OrderStatus.PAID:
             raise Declined(f"Only a paid order can be shipped; this one is {_status(case.order)}.")
         case.decline_if_money_leaves()
+        case.decline_if_money_is_asked_back()
         waiting = case.order.lines.filter(variant__delivery=Delivery.PHYSICAL, delivered_at=None)
         waiting.update(delivered_at=timezone.now())
         record(case.order, EventKind.NOTED, by=by, note=f"shipped {note}".strip())
@@ -130,9 +132,15 @@ class _Case:
 
     def decline_if_money_leaves(self) -> None:
         """The refund of a payment that came twice does no harm; one that the goods are paid with does."""
-        leaving = refunded(self.refunds, REFUND_UNDER_WAY)
-        if leaving and paid(self.payments) - leaving < self.order.total:
+        if self._is_short_without(REFUND_UNDER_WAY):
             raise Declined("Its money is on its way back to the buyer: the goods must stay here.")
+
+    def decline_if_money_is_asked_back(self) -> None:
+        """A request may have been paid by hand already, and nobody can note that here."""
+        if self._is_short_without((RefundStatus.REQUESTED, *REFUND_UNDER_WAY)):
+            raise Declined(
+                "A refund of its money is requested: reject the request first, or keep the goods here."
+            )
 
     def idle_refunds_of_money_used(self) -> list[Refund]:
         used = {payment.pk for payment in self._money_used()}
@@ -143,6 +151,11 @@ class _Case:
         if amount := paid(self.payments):
             return f"paid {in_pi(amount)} of {in_pi(self.order.total)}"
         return "without a completed payment"
+
+    def _is_short_without(self, statuses: Container[str]) -> bool:
+        """Whether there are refunds in these statuses, and without their money the order is not paid."""
+        going = refunded(self.refunds, statuses)
+        return bool(going) and paid(self.payments) - going < self.order.total
 
     def _money_used(self) -> Sequence[PiPayment]:
         """The one payment that is enough, if there is one: the refunds of all others stay requested."""

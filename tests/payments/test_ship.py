@@ -71,19 +71,44 @@ def test_shipping_is_declined_while_the_money_goes_back(alice: Page) -> None:
     assert everything() == before
 
 
-def test_a_refund_that_is_only_requested_stops_no_parcel(alice: Page) -> None:
-    order = alice.buy({"mug": 1})
-    refunds.flag_for_refund(order.payments.get(), reason="changed my mind", by=CAROL)
+ASKED_BACK = r"^A refund of its money is requested: reject the request first, or keep the goods here\.$"
 
+
+def test_shipping_is_declined_while_the_money_is_asked_back(alice: Page) -> None:
+    """It may have been sent by hand already, which cannot be noted."""
+    order = alice.buy({"mug": 1})
+    refund = refunds.flag_for_refund(order.payments.get(), reason="changed my mind", by=CAROL)
+    before = everything()
+
+    with pytest.raises(staff.Declined, match=ASKED_BACK):
+        staff.ship(order, by=BY)
+    assert everything() == before
+
+    staff.reject_refund(refund, by=BY, note="flagged by mistake")
     assert staff.ship(order, by=BY).status == "fulfilled"
 
 
-def test_the_refund_of_a_second_payment_stops_no_parcel(alice: Page) -> None:
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_the_refund_of_a_second_payment_stops_no_parcel(alice: Page, is_approved: bool) -> None:
     order = alice.buy({"mug": 1})
     pay_again(alice, order)
-    approve(Refund.objects.get())
+    if is_approved:
+        approve(Refund.objects.get())
 
     assert staff.ship(order, by=BY).status == "fulfilled"
+
+
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_shipping_is_declined_while_both_payments_are_asked_back(alice: Page, is_approved: bool) -> None:
+    order = alice.buy({"mug": 1})
+    first = order.payments.get()
+    pay_again(alice, order)
+    if is_approved:
+        approve(Refund.objects.get())
+    refunds.flag_for_refund(first, reason="changed my mind", by=CAROL)
+
+    with pytest.raises(staff.Declined, match=ASKED_BACK):
+        staff.ship(order, by=BY)
 
 
 def test_an_unpaid_order_is_not_shipped(alice: Page) -> None:

@@ -12,7 +12,7 @@ visits every state, `model_promises` says what must hold in each, `follow` leads
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -326,10 +326,12 @@ class World:
         if status == O.NEEDS_REVIEW and free(s) >= 1 and s.file != 1:
             yield from self.honour(s, o)
         if status == O.PAID:
-            if not money_leaves(s, o):
+            if not money_leaves(s, o, (R.REQUESTED, *REFUND_UNDER_WAY)):
                 yield Act("ship", o), order_with(s, o, status=self.to(s, o, O.FULFILLED))
             elif not self.rule("refund-locks-goods"):
-                raise Broken("goods and money back: a parcel leaves while its money goes back")
+                raise Broken(
+                    "goods and money back: a parcel leaves while its money goes back or is asked back"
+                )
 
     def honour(self, s: State, o: int) -> Iterator[Step]:
         if money_leaves(s, o) and self.rule("refund-locks-goods"):
@@ -461,8 +463,8 @@ def free(s: State) -> int:
     return s.on_hand - reserved(s)
 
 
-def money_leaves(s: State, o: int) -> bool:
+def money_leaves(s: State, o: int, statuses: Container[str] = REFUND_UNDER_WAY) -> bool:
     """Whether money of the order is on its way back, and none that would be enough stays."""
     came = [s.ours[p].refund for p in PAYMENTS_OF[o] if s.ours[p].status == P.COMPLETED]
-    leaving = [refund for refund in came if refund in REFUND_UNDER_WAY]
+    leaving = [refund for refund in came if refund in statuses]
     return bool(leaving) and len(leaving) == len(came)
