@@ -241,6 +241,7 @@ def looking(alice: Page) -> int:
         for path in paths:
             shown = carol.get(path) if path.startswith("/admin/") else alice.client.get(path, headers=token)
             statuses.append(shown.status_code)
+            shown.getvalue()  # only a download that was read to its end closes its file
         alice.post("/user/signout", {})
 
     cost = asked(alice.pi, act)
