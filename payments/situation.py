@@ -112,8 +112,11 @@ def _reserved(order: Order, money: Sums) -> str:
 
 
 def _paid(order: Order, money: Sums) -> str:
-    if money.paid - money.on_its_way - money.refunded < order.total and money.on_its_way:
+    left = money.paid - money.on_its_way - money.refunded
+    if money.on_its_way and left < order.total:
         return "Paid, but the money is on its way back: do not ship."
+    if money.requested and left - money.requested < order.total:
+        return "Paid, but its money is asked back: do not ship, or reject the refund first."
     waiting = sum(1 for line in order.lines.all() if line.delivered_at is None)
     return f"Paid. {_count(waiting, 'parcel')} {'waits' if waiting == 1 else 'wait'} to be shipped."
 

@@ -81,6 +81,12 @@ def _paid_twice_and_rejected(page: Page) -> Order:
     return order
 
 
+def _asked_back(page: Page) -> Order:
+    order = page.buy({"mug": 1})
+    refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL)
+    return order
+
+
 def _going_back(page: Page) -> Order:
     order = page.buy({"mug": 1})
     approve(refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL))
@@ -161,6 +167,13 @@ def _refunded(page: Page) -> Order:
         (
             _paid_twice_and_rejected,
             "Paid. 1 parcel waits to be shipped. 1.5 π too much was paid: flag it for refund.",
+        ),
+        (
+            _asked_back,
+            (
+                "Paid, but its money is asked back: do not ship, or reject the refund first. A refund of "
+                "1.5 π is requested."
+            ),
         ),
         (
             _going_back,
