@@ -31,7 +31,7 @@ PAGE = """<!DOCTYPE html>
 </style>
 <script src="%s/pi-sdk.js"></script><script src="/shop.js" defer></script></head>
 <body><h1>Tiny shop</h1><p>A pot of tea, 1.5 Pi.</p>
-<p><button id="sign-in">Sign in</button> <button id="buy">Buy tea</button></p>
+<p><button id="sign-in" disabled>Sign in</button> <button id="buy" disabled>Buy tea</button></p>
 <ol id="log"></ol></body></html>
 """
 
@@ -72,6 +72,8 @@ document.getElementById("buy").onclick = () => {
     say(`buy failed: ${error.message}`);
   }
 };
+// Only now somebody would hear of a tap.
+for (const button of document.querySelectorAll("button")) button.disabled = false;
 """
 
 
