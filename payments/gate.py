@@ -12,7 +12,7 @@ from payments.models import Order, Pioneer
 from payments.moves import By, clean
 from payments.ordering import MOST_UNITS, Refused, check_still_offered, write_order
 from payments.pi_client import PaymentRecord
-from payments.statuses import OrderStatus
+from payments.statuses import OrderStatus, PaymentStatus
 
 
 def named_order(shown: PaymentRecord) -> Order | None:
@@ -59,6 +59,9 @@ def order_for(order: Order | None, shown: PaymentRecord, *, by: By) -> Order:
         raise Refused("payment_in_progress")
     if order.status != OrderStatus.PENDING:
         raise Refused("order_closed")
+    if order.payments.filter(status=PaymentStatus.SUBMITTED).exists():
+        # Given up and signed all the same: its money is about to come, or to be doubted.
+        raise Refused("payment_in_progress")
     if order.expires_at <= timezone.now():
         check_still_offered(order)
     return order

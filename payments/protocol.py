@@ -210,12 +210,13 @@ def expire(order: Order, *, pi: PiClient, by: By) -> None:
 def cancel_order(order: Order, *, by: By) -> Order:
     """This will give an unpaid order up; a payment that holds its goods is cancelled at Pi first.
 
-    Raises Refused `order_closed` when it is paid or otherwise beyond that; then nothing was changed.
+    Raises Refused `order_closed` when it is paid, about to be, or otherwise beyond that; then nothing was
+    changed.
     """
     if order.held_by is not None:
         settle(order.held_by, pi=PiClient(seconds=CALLBACK_SECONDS), by=by, give_up=True)
         order.refresh_from_db()
-    if order.status == OrderStatus.PENDING:
+    if order.status == OrderStatus.PENDING and not _is_signed(order):
         with transaction.atomic(durable=True):
             move(order, OrderStatus.CANCELLED, by=by)
     if order.status not in (OrderStatus.CANCELLED, OrderStatus.EXPIRED):
@@ -439,6 +440,10 @@ def _note(shown: PaymentRecord, *, by: By) -> PiPayment:
         if is_new:
             begin(payment, by=by, note=gate.names(shown))
     return payment
+
+
+def _is_signed(order: Order) -> bool:
+    return order.payments.filter(status=PaymentStatus.SUBMITTED).exists()
 
 
 def _has_open_payment(order: Order) -> bool:

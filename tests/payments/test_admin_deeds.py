@@ -90,7 +90,10 @@ CASES = (
         "flag_refund",
         _paid,
         "paid",
-        "Paid. 1 parcel waits to be shipped. A refund of 1.5 π is requested.",
+        (
+            "Paid, but its money is asked back: do not ship, or reject the refund first. "
+            "A refund of 1.5 π is requested."
+        ),
         note="it broke",
     ),
     Case("ask_pi", "ask_pi", _payment_of(_signed), "completed", "Completed: the money is ours."),

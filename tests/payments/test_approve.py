@@ -348,13 +348,47 @@ def statuses() -> tuple[str, str]:
     return Order.objects.get().status, PiPayment.objects.get().status
 
 
+def signed_after_it_was_given_up(alice: Page) -> tuple[Order, str, str]:
+    """An open order, its first payment, whose transaction Pi has not verified yet, and a second one."""
+    answer = alice.order({"mug": 1})
+    first = alice.create_payment(answer)
+    alice.approve(first)
+    alice.pi.sign(first, recorded=False, verified=False)
+    alice.incomplete(first)
+    second = alice.create_payment(answer)
+    alice.pi.record_transaction(first)
+    alice.incomplete(first)
+    assert status_of(first) == "submitted"
+    return Order.objects.get(), first, second
+
+
+def test_nobody_pays_a_second_time_while_the_first_money_is_on_its_way(alice: Page) -> None:
+    order, first, second = signed_after_it_was_given_up(alice)
+
+    assert alice.approve(second, expect=409)["error"] == "payment_in_progress"
+
+    alice.pi.verify_transaction(first)
+    alice.incomplete(first)
+    order.refresh_from_db()
+    assert (order.status, status_of(first), status_of(second)) == ("paid", "completed", "cancelled")
+
+
+def test_an_order_is_not_given_up_while_its_money_is_on_its_way(alice: Page) -> None:
+    order, _, _ = signed_after_it_was_given_up(alice)
+
+    answer = alice.post(f"/api/orders/{order.reference}/cancel/", {}, expect=409)
+
+    order.refresh_from_db()
+    assert (answer["error"], order.status) == ("order_closed", "pending")
+
+
 def test_approve_costs_two_calls_at_pi_and_a_fixed_number_of_queries(
     alice: Page, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1, "book": 1, "voucher": 1}))
     alice.pi.calls.clear()
 
-    with django_assert_num_queries(30):
+    with django_assert_num_queries(31):
         alice.approve(identifier)
 
     assert acts(alice.pi) == ["GET", "approve"]

@@ -251,7 +251,7 @@ class World:
         if rival >= 0 and self.rule("rival-first"):
             s = self.fold(s, rival, s.at_pi[rival])
         is_open = s.orders[o].status == O.PENDING or not self.rule("open-order")
-        if is_open and (free(s) >= 1 or not self.rule("count-stock")):
+        if is_open and not signed(s, o) and (free(s) >= 1 or not self.rule("count-stock")):
             held = order_with(
                 s, o, status=self.to(s, o, O.RESERVED, check=self.rule("open-order")), held_by=p
             )
@@ -282,8 +282,9 @@ class World:
         return self.unusable(s, p)
 
     def has_other_money(self, s: State, o: int, p: int) -> bool:
-        others = (s.ours[q] for q in PAYMENTS_OF[o] if q != p)
-        return any(q.status == P.COMPLETED and q.refund in ("", R.REJECTED) for q in others)
+        """Also when staff want to give back what the goods went out for."""
+        others = (q for q in PAYMENTS_OF[o] if q != p and s.ours[q].status == P.COMPLETED)
+        return any(q == s.orders[o].paid_by or s.ours[q].refund in ("", R.REJECTED) for q in others)
 
     def in_review(self, s: State, o: int, p: int) -> State:
         return self.unusable(order_with(s, o, status=self.to(s, o, O.NEEDS_REVIEW), held_by=-1), p)
@@ -318,7 +319,8 @@ class World:
     def people(self, s: State, o: int) -> Iterator[Step]:
         status = s.orders[o].status
         if status == O.PENDING:
-            yield Act("cancel_order", o), order_with(s, o, status=self.to(s, o, O.CANCELLED))
+            if not signed(s, o):
+                yield Act("cancel_order", o), order_with(s, o, status=self.to(s, o, O.CANCELLED))
             if not any(s.ours[p].status in UNFINISHED for p in PAYMENTS_OF[o]):
                 yield Act("expire", o), order_with(s, o, status=self.to(s, o, O.EXPIRED))
         if status == O.EXPIRED:
@@ -461,6 +463,11 @@ def reserved(s: State) -> int:
 
 def free(s: State) -> int:
     return s.on_hand - reserved(s)
+
+
+def signed(s: State, o: int) -> bool:
+    """Whether money for the order is on its way, or about to be doubted."""
+    return any(s.ours[p].status == P.SUBMITTED for p in PAYMENTS_OF[o])
 
 
 def money_leaves(s: State, o: int, statuses: Container[str] = REFUND_UNDER_WAY) -> bool:
