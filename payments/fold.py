@@ -29,6 +29,12 @@ THE_SHOP = "the shop"
 # When to look again at a payment on its way, and at one that is over, but that the buyer could have signed.
 LOOK_SOON = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(minutes=10)
+# What asks for attention only until Pi gives a clear answer.
+NOT_SHOWN = "Pi does not show it any more."
+STUCK = "Pi refuses what comes next"
+UNMOVED = "Pi answered"
+UNANSWERED = "Pi gives no clear answer about it."
+PASSING = (NOT_SHOWN, STUCK, UNMOVED, UNANSWERED)
 
 
 class Contradiction(PiUnclear):
@@ -234,6 +240,21 @@ def remember_refusal(payment: PiPayment, code: str, *, by: By, note: str) -> Non
 
 
 def attend(subject: Order | PiPayment, text: str) -> None:
-    if subject.attention != text:
-        type(subject)._default_manager.filter(pk=subject.pk).update(attention=text)
+    """Ask staff to look at it. What they have written there, or we for good, stays."""
+    if subject.attention != text and (not subject.attention or subject.attention.startswith(PASSING)):
+        _say(subject, text)
+
+
+def calm(subject: Order | PiPayment) -> None:
+    """Take back what was only said until Pi gives a clear answer."""
+    if subject.attention.startswith(PASSING):
+        _say(subject, "")
+
+
+def _say(subject: Order | PiPayment, text: str) -> None:
+    """Unless it has moved meanwhile, or somebody else has said something: they know better."""
+    unchanged = type(subject)._default_manager.filter(
+        pk=subject.pk, status=subject.status, attention=subject.attention
+    )
+    if unchanged.update(attention=text):
         subject.attention = text

@@ -29,7 +29,18 @@ from django.utils import timezone
 
 from catalog import stock
 from payments import gate
-from payments.fold import LOOK_SOON, Contradiction, attend, fold, record_failed, remember_refusal
+from payments.fold import (
+    LOOK_SOON,
+    NOT_SHOWN,
+    STUCK,
+    UNMOVED,
+    Contradiction,
+    attend,
+    calm,
+    fold,
+    record_failed,
+    remember_refusal,
+)
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
 from payments.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
@@ -44,10 +55,8 @@ CALLBACK_SECONDS = 9
 # long Pi may refuse to verify a transaction before we think that it will not.
 PATIENCE = timedelta(minutes=10)
 ERRORS_KEPT = 5
-NOT_SHOWN = "Pi does not show it any more."
 PAID_ELSEWHERE = "The chain shows a transaction for it, but Pi does not take it."
-STUCK = "Pi refuses what comes next"
-UNANSWERED = "Pi gives no clear answer about it."
+NOT_YET = "Pi does not verify its transaction yet"
 # With these codes Pi says that it looked at the transaction and does not accept it.
 UNVERIFIED = frozenset({"verification_failed", "not_verified"})
 
@@ -254,7 +263,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
     tried: set[str] = set()
     while step := _next_step(payment, shown, give_up=give_up):
         if step in tried:
-            attend(payment, f"Pi answered “{step}”, but its record has not moved.")
+            attend(payment, f"{UNMOVED} “{step}”, but its record has not moved.")
             raise Contradiction(f"Pi answered {step} of {payment}, but nothing has moved")
         tried.add(step)
         try:
@@ -266,8 +275,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
             if _next_step(payment, shown, give_up=give_up) == step:
                 return _stuck(payment, shown, refusal, by=by)
         payment = fold(payment, shown, by=by)
-    if payment.attention.startswith((STUCK, UNANSWERED)):
-        attend(payment, "")
+    calm(payment)
     return payment
 
 
@@ -298,19 +306,26 @@ def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: 
     """Pi refused, and its record shows why only when it does not verify the transaction it has.
 
     It may be about to: just asked by a repetition of ours, or itself behind the chain. So the goods stay held
-    for a while, and also afterwards each look asks Pi to complete.
+    for a while, and also afterwards each look asks Pi to complete. A transaction that it shows no more is as
+    good as not verified.
     """
-    if refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified:
-        if timezone.now() - _signed_at(payment) < PATIENCE:
+    is_gone = payment.txid is not None and shown.txid is None
+    if is_gone or (refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified):
+        calm(payment)
+        if timezone.now() - _doubted_since(payment, refusal, by=by) < PATIENCE:
             return payment
         return record_failed(payment, by=by, note=str(refusal))
     attend(payment, f"{STUCK} ({refusal})"[:200])
     raise refusal
 
 
-def _signed_at(payment: PiPayment) -> datetime:
-    """When Pi first showed us its transaction."""
-    return payment.events.filter(after=PaymentStatus.SUBMITTED).values_list("at", flat=True).latest("pk")
+def _doubted_since(payment: PiPayment, refusal: PiRefused, *, by: By) -> datetime:
+    """When Pi first refused to verify its transaction; noted, if that is now."""
+    doubts = payment.events.filter(kind=EventKind.NOTED, note__startswith=NOT_YET)
+    if not doubts.exists():
+        with transaction.atomic(durable=True):
+            record(payment, EventKind.NOTED, by=by, note=f"{NOT_YET} ({refusal})"[:200])
+    return doubts.values_list("at", flat=True).earliest("pk")
 
 
 # The gate, and what stands around it -----------------------------------------------------------------
@@ -410,12 +425,12 @@ def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -
     except PiRefused as refusal:
         if refusal.code != "payment_not_found":
             raise PiUnclear(str(refusal)) from refusal
-        # What staff closed for that reason needs no more of their attention.
-        if known is not None and known.status != PaymentStatus.CANCELLED:
-            attend(known, NOT_SHOWN)
+        if known is not None:
+            # What is over, or staff closed for that reason, needs no more of their attention.
+            attend(known, NOT_SHOWN) if known.status in UNFINISHED else calm(known)
         raise UnknownPayment(identifier) from refusal
     if known is not None and known.attention == NOT_SHOWN:
-        attend(known, "")
+        calm(known)
     if shown.direction != "user_to_app":
         raise UnknownPayment(identifier)
     return shown

@@ -10,17 +10,17 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from payments import protocol
-from payments.fold import Contradiction, attend
+from payments.fold import UNANSWERED, Contradiction, attend
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, Overtaken
 from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
-from payments.protocol import UNANSWERED, UnknownPayment
+from payments.protocol import UnknownPayment
 from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
 
 logger = logging.getLogger(__name__)
@@ -67,11 +67,12 @@ def _settle_one(payment: PiPayment, *, by: By) -> str:
         # This one alone is in trouble; its `attention` says so to staff.
         logger.warning("payment %s: %s %s", payment, type(problem).__name__, problem)
         outcome = f"trouble: {type(problem).__name__}"
-        if not isinstance(problem, UnknownPayment):
+        if not isinstance(problem, UnknownPayment | PiRefused):
             return outcome
-    except (PiUnclear, PiMisconfigured):
-        # Whether it is this payment's trouble or Pi's, somebody should know by now.
-        if timezone.now() - payment.created_at >= OLD:
+    except (PiUnclear, PiMisconfigured, DatabaseError):
+        # Whether it is this payment's trouble or everybody's, somebody should know by now.
+        payment.refresh_from_db()
+        if payment.next_check_at is not None and timezone.now() - payment.created_at >= OLD:
             attend(payment, UNANSWERED)
         raise
     _end_watch(payment)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
-from payments.fold import Contradiction, attend, fold, record_failed
+from payments.fold import Contradiction, attend, calm, fold, record_failed
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted, variant
@@ -308,9 +308,41 @@ def test_attention_is_written_and_taken_back() -> None:
     attend(payment, "look here")
     assert list(PiPayment.objects.order_by("pk").values_list("attention", flat=True)) == ["look here", ""]
 
-    attend(payment, "")
-    assert (payment.attention, PiPayment.objects.exclude(attention="").count()) == ("", 0)
+    attend(payment, "look there")
+    calm(payment)
+    assert (payment.attention, PiPayment.objects.get(pk=payment.pk).attention) == ("look here",) * 2
     assert other.attention == ""
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        "Pi does not show it any more.",
+        "Pi refuses what comes next (no)",
+        "Pi answered “cancel”, but its record has not moved.",
+        "Pi gives no clear answer about it.",
+    ],
+)
+def test_what_is_said_until_pi_gives_a_clear_answer_is_written_over_and_taken_back(passing: str) -> None:
+    payment = rows.payment()
+    attend(payment, passing)
+    attend(payment, "look here")
+    assert PiPayment.objects.get().attention == "look here"
+
+    PiPayment.objects.update(attention=passing)
+    payment = PiPayment.objects.get()
+    calm(payment)
+    assert (payment.attention, PiPayment.objects.get().attention) == ("", "")
+
+
+@pytest.mark.parametrize("meanwhile", [{"status": "approving"}, {"attention": "Alice phoned"}])
+def test_who_knows_only_how_it_was_asks_for_no_attention(meanwhile: dict[str, str]) -> None:
+    payment = ordered("reserved").held_by
+    PiPayment.objects.update(**meanwhile)
+
+    attend(payment, "look here")
+
+    assert PiPayment.objects.get().attention == meanwhile.get("attention", "")
 
 
 def test_a_variant_that_nobody_counts_is_held_and_released_all_the_same() -> None:

@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from catalog import stock
 from catalog.models import Variant
 from payments import protocol, sweep
 from payments.models import Event, EventKind, Order, PiPayment, Refund
@@ -18,7 +19,7 @@ from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
 from pi_simulator import Simulator
 from tests.catalog.goods import counted
 from tests.payments import rows
-from tests.payments.desk import not_verified_for_long
+from tests.payments.desk import not_verified_for_long, unverified
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
@@ -185,6 +186,100 @@ def test_staff_are_told_of_a_payment_about_which_pi_says_nothing_for_an_hour(ali
     sweep_once()
 
     assert PiPayment.objects.get().attention == ""
+
+
+def pi_is_away_for_a_look(alice: Page) -> None:
+    make_old(hours=2)
+    alice.pi.faults.add("down", path="payments", times=1)
+    with pytest.raises(PiUnclear):
+        sweep_once()
+
+
+@pytest.mark.parametrize("said", ["The chain shows a transaction for it, …", "Alice phoned (Carol)"])
+def test_a_look_without_an_answer_writes_over_nothing_that_was_said_for_good(alice: Page, said: str) -> None:
+    alice.approved({"mug": 1})
+    PiPayment.objects.update(attention=said)
+
+    pi_is_away_for_a_look(alice)
+    sweep_once()
+
+    assert PiPayment.objects.get().attention == said
+
+
+def test_a_look_whose_answer_is_lost_says_nothing_of_what_was_completed_meanwhile(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    txid = alice.pi.sign(identifier)
+    make_old(hours=2)
+
+    def complete_it(call: object) -> None:
+        alice.pi.after_call = None
+        alice.complete(identifier, txid)
+
+    alice.pi.faults.add("lose_answer", path=identifier, times=1)
+    alice.pi.after_call = complete_it
+    with pytest.raises(PiUnclear):
+        sweep_once()
+
+    payment = PiPayment.objects.get()
+    assert (payment.status, payment.attention) == ("completed", "")
+
+
+def test_what_pi_has_forgotten_since_it_was_cancelled_needs_no_attention(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.incomplete(identifier)
+    pi_is_away_for_a_look(alice)
+    assert PiPayment.objects.get().attention == "Pi gives no clear answer about it."
+    alice.pi.forget(identifier)
+    make_old(hours=25)
+
+    sweep_once()
+
+    payment = PiPayment.objects.get()
+    assert (payment.next_check_at, payment.attention) == (None, "")
+
+
+def test_staff_are_told_of_money_that_the_database_cannot_take_for_an_hour(
+    alice: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier)
+
+    def full(quantities: object) -> None:
+        raise OperationalError("could not extend file: No space left on device")
+
+    monkeypatch.setattr(stock, "consume", full)
+    for hours, attention in ((0, ""), (1, "Pi gives no clear answer about it.")):
+        make_old(hours=hours)
+        with pytest.raises(OperationalError):
+            sweep_once()
+        assert PiPayment.objects.get().attention == attention
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_the_watch_of_a_failed_payment_ends_whatever_pi_refuses_it_for(alice: Page, dropped: bool) -> None:
+    identifier = unverified(alice, {"mug": 1}).payments.get().identifier
+    if dropped:
+        alice.pi.tamper(identifier, transaction=None)
+    alice.pi.faults.add("refuse", path="complete", status=400, body={"error": "cancelled_payment"})
+    make_old(hours=25)
+
+    sweep_once()
+
+    payment = PiPayment.objects.get()
+    assert (payment.status, payment.next_check_at) == ("failed", None)
+
+
+def test_goods_come_free_when_pi_drops_a_transaction_again(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
+    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+    alice.pi.tamper(identifier, transaction=None)
+    end_holds()
+    make_old(hours=1)
+
+    sweep_once()
+
+    order.refresh_from_db()
+    assert (order.status, counted(Variant.objects.get(sku="mug"))) == ("needs_review", (0, 10))
 
 
 def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:

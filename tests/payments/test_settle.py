@@ -15,7 +15,7 @@ from catalog.stock import OutOfStock
 from payments import protocol
 from payments.fold import Contradiction, fold
 from payments.models import Event, EventKind, Pioneer, PiPayment
-from payments.moves import By, Overtaken, begin, record
+from payments.moves import By, Overtaken, record
 from payments.ordering import Refused
 from payments.pi_client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
@@ -65,12 +65,12 @@ def test_what_was_refused_is_given_up_by_whoever_looks(status: str) -> None:
     ("code", "at_pi"),
     [
         ("missing_scope", {"txid": TXID}),
-        ("verification_failed", {}),
+        ("not_found", {"txid": TXID, "transaction_verified": True}),
         ("verification_failed", {"txid": TXID, "transaction_verified": True}),
     ],
 )
 def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi: dict[str, Any]) -> None:
-    payment = signed(timedelta(days=1))
+    payment = doubted(timedelta(days=1))
 
     with pytest.raises(PiRefused):
         protocol._stuck(payment, rows.shown(**at_pi), PiRefused(code, "no"), by=BY)
@@ -80,7 +80,7 @@ def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi:
 
 @pytest.mark.parametrize("code", ["verification_failed", "not_verified"])
 def test_a_transaction_that_pi_does_not_verify_has_failed_for_pis_reason(code: str) -> None:
-    payment = signed(timedelta(minutes=10))
+    payment = doubted(timedelta(minutes=10))
 
     payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "no such memo"), by=BY)
 
@@ -89,20 +89,58 @@ def test_a_transaction_that_pi_does_not_verify_has_failed_for_pis_reason(code: s
 
 @pytest.mark.parametrize("code", ["verification_failed", "not_verified"])
 def test_pi_has_ten_minutes_to_verify_a_transaction(code: str) -> None:
-    payment = signed(timedelta(minutes=9.9))
+    payment = doubted(timedelta(minutes=9.9))
 
     payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "not yet"), by=BY)
 
     assert (payment.status, payment.attention) == ("submitted", "")
+    assert payment.events.filter(note__startswith=protocol.NOT_YET).count() == 1, "noted once"
 
 
-def signed(ago: timedelta) -> PiPayment:
-    """A payment whose transaction Pi has shown so long ago; what else it went through is older and newer."""
-    payment = rows.payment()
-    begin(payment, by=BY)
-    Event.objects.update(at=timezone.now() - timedelta(days=2))
-    payment = fold(payment, rows.shown(txid=TXID), by=BY)
-    Event.objects.filter(after="submitted").update(at=timezone.now() - ago)
+def test_the_ten_minutes_begin_with_the_first_refusal(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    txid = alice.pi.sign(identifier, verified=False)
+    alice.pi.faults.add("down", path="complete", times=1)
+    alice.cancel(identifier, expect=503)
+    assert status_of(identifier) == "submitted"
+    Event.objects.update(at=timezone.now() - timedelta(hours=1))
+
+    alice.complete(identifier, txid, expect=409)
+
+    payment = PiPayment.objects.get()
+    first = payment.events.get(note__startswith="Pi does not verify its transaction yet (")
+    assert (payment.status, first.kind, first.cause) == ("submitted", "noted", "complete")
+
+
+@pytest.mark.parametrize("code", ["cancelled_payment", "missing_txid", "verification_failed"])
+def test_a_transaction_that_pi_shows_no_more_is_not_verified_either(code: str) -> None:
+    payment = doubted(timedelta(minutes=10))
+
+    assert protocol._stuck(payment, rows.shown(), PiRefused(code, "gone"), by=BY).status == "failed"
+
+
+def test_only_what_had_a_transaction_can_lose_it() -> None:
+    with pytest.raises(PiRefused):
+        protocol._stuck(rows.payment("approved"), rows.shown(), PiRefused("no_reason", "no"), by=BY)
+
+
+def test_a_doubted_payment_needs_no_other_attention() -> None:
+    payment = doubted(timedelta(minutes=1))
+    PiPayment.objects.update(attention="Pi gives no clear answer about it.")
+    payment.refresh_from_db()
+
+    protocol._stuck(payment, rows.shown(txid=TXID), PiRefused("not_verified", "not yet"), by=BY)
+
+    assert PiPayment.objects.get().attention == ""
+
+
+def doubted(ago: timedelta) -> PiPayment:
+    """A payment whose transaction Pi has refused to verify so long ago; other events are older and newer."""
+    payment = fold(rows.payment(), rows.shown(txid=TXID), by=BY)
+    record(payment, EventKind.NOTED, by=BY, note=f"{protocol.NOT_YET} (the first)")
+    first = payment.events.filter(note__startswith=protocol.NOT_YET)
+    Event.objects.exclude(pk__in=first).update(at=timezone.now() - timedelta(days=2))
+    first.update(at=timezone.now() - ago)
     record(payment, EventKind.NOTED, by=BY, note="newer")
     return payment
 
