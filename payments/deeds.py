@@ -23,7 +23,7 @@ from payments.money import in_pi
 from payments.moves import By, IllegalMove, Overtaken
 from payments.ordering import Refused
 from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
-from payments.statuses import OPEN, OrderStatus, PaymentStatus, RefundStatus
+from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus, RefundStatus
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +107,15 @@ def _ask_about_order(order: Order, by: By, note: str) -> str:
 
 
 def _is_known(payment: PiPayment, *, pi: PiClient, by: By) -> bool:
-    """Settle it. That Pi has forgotten what was cancelled long ago stops nobody from settling the rest."""
+    """Settle it. That Pi has forgotten what was cancelled, or refuses what has failed, long ago stops nobody
+    from settling the rest."""
     try:
         protocol.settle(payment, pi=pi, by=by)
     except protocol.UnknownPayment:
         return payment.status == PaymentStatus.CANCELLED
+    except PiRefused:
+        if payment.status != PaymentStatus.FAILED:
+            raise
     return True
 
 
@@ -284,9 +288,10 @@ CLOSE_MISSING = Deed(
     label="Close missing payment",
     permission="payments.close_missing",
     act=_close,
-    fits=lambda payment: payment.status in OPEN and bool(payment.attention),
+    fits=lambda payment: payment.status in UNFINISHED and bool(payment.attention),
     explanation="Pi is asked once more. Only if it still does not know the payment, it is cancelled here and "
-    "what it holds can be sold again. Otherwise it is settled like any other.",
+    "what it holds can be sold again; if it was signed, its order goes to review. Otherwise it is settled "
+    "like any other.",
     note_label="Why (optional)",
     on_lists=False,
 )

@@ -24,14 +24,14 @@ from catalog import stock
 from catalog.models import Delivery, Variant
 from payments import protocol, refunds
 from payments.delivery import fulfil_if_complete, hand_over
-from payments.fold import attend, record_cancelled
+from payments.fold import calm, record_cancelled, record_failed
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.moves import By, record
 from payments.pi_client import PiClient, PiRefused
 from payments.statuses import (
-    OPEN,
     REFUND_UNDER_WAY,
+    UNFINISHED,
     OrderStatus,
     PaymentStatus,
     RefundStatus,
@@ -90,20 +90,22 @@ def ship(order: Order, *, by: By, note: str = "") -> Order:
 
 
 def close_missing(payment: PiPayment, *, pi: PiClient, by: By, note: str = "") -> PiPayment:
-    """This will cancel a payment that Pi, asked once more, does not know, and release what it holds.
+    """This will cancel a payment that Pi, asked once more, does not know, and release what it holds. One that
+    was signed has failed, and its order goes to review.
 
-    If Pi does show it, it is settled like any other. Raises Declined when the payment has a transaction or is
-    over, and PiError when Pi cannot say: then nothing was changed.
+    If Pi does show it, it is settled like any other. Raises Declined when the payment is over, and PiError
+    when Pi cannot say: then nothing was changed.
     """
-    if payment.status not in OPEN:
+    if payment.status not in UNFINISHED:
         raise Declined(f"Only an open payment can be closed; this one is {_status(payment)}.")
     try:
         pi.get_payment(payment.identifier)
     except PiRefused as refusal:
         if refusal.code != "payment_not_found":
             raise
-        payment = record_cancelled(payment, by=by, note=f"Pi does not know it. {note}".strip())
-        attend(payment, "")
+        close = record_failed if payment.status == PaymentStatus.SUBMITTED else record_cancelled
+        payment = close(payment, by=by, note=f"Pi does not know it. {note}".strip())
+        calm(payment)
         return payment
     return protocol.settle(payment, pi=pi, by=by)
 

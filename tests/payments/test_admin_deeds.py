@@ -16,8 +16,15 @@ from payments import deeds, desk, refunds
 from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import Overtaken
-from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, story
-from tests.payments.page import Page, acts
+from tests.payments.desk import (
+    CAROL,
+    approve,
+    everything,
+    not_verified_for_long,
+    paid_after_cancel,
+    story,
+)
+from tests.payments.page import Page, acts, status_of
 from tests.payments.staff_room import (
     VIEW,
     Row,
@@ -373,6 +380,23 @@ def test_what_pi_has_forgotten_keeps_nobody_from_the_rest(alice: Page) -> None:
     response = chief().post(deed_url(order, "ask_pi"), follow=True)
 
     assert messages_of(response) == [f"{order}: Paid. 1 parcel waits to be shipped."]
+
+
+def test_what_has_failed_keeps_nobody_from_the_rest(alice: Page) -> None:
+    answer = alice.order({"mug": 1})
+    old = alice.create_payment(answer)
+    alice.approve(old)
+    alice.pi.sign(old, recorded=False)
+    alice.incomplete(old)
+    new = alice.create_payment(answer)
+    alice.approve(new)
+    not_verified_for_long(alice, new, alice.pi.sign(new, verified=False))
+    alice.pi.record_transaction(old)
+    alice.pi.faults.add("refuse", path=f"{new}/complete", status=400, body={"error": "cancelled_payment"})
+
+    chief().post(deed_url(Order.objects.get(), "ask_pi"), follow=True)
+
+    assert (status_of(new), status_of(old)) == ("failed", "completed")
 
 
 def test_what_pi_refuses_is_told(alice: Page) -> None:

@@ -20,7 +20,7 @@ BY = By("staff carol", "close_missing")
 def _forgotten(buyer: Page) -> PiPayment:
     _, identifier = buyer.approved({"mug": 1})
     buyer.pi.reset()
-    PiPayment.objects.update(attention="Pi does not show it any more")
+    PiPayment.objects.update(attention="Pi does not show it any more.")
     return PiPayment.objects.get(identifier=identifier)
 
 
@@ -123,14 +123,25 @@ def test_a_payment_that_is_over_is_not_closed(alice: Page) -> None:
     assert (everything(), acts(alice.pi)) == (before, [])
 
 
-def test_a_payment_with_a_transaction_is_not_closed(alice: Page) -> None:
-    _, identifier = alice.approved({"mug": 1})
+def test_a_signed_payment_that_pi_has_forgotten_goes_to_review_and_frees_its_goods(alice: Page) -> None:
+    order, identifier = alice.approved({"mug": 1})
     alice.pi.sign(identifier)
     alice.pi.faults.add("down", path="complete")
     alice.cancel(identifier, expect=503)
     alice.pi.reset()
 
-    with pytest.raises(staff.Declined, match="this one is signed"):
-        staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
-    assert status_of(identifier) == "submitted"
+    order.refresh_from_db()
+    assert (payment.status, order.status, order.review_reason) == ("failed", "needs_review", "tx_unverified")
+    assert counted(Variant.objects.get(sku="mug")) == (0, 10)
+
+
+def test_what_staff_have_written_on_it_stays(alice: Page) -> None:
+    payment = _forgotten(alice)
+    PiPayment.objects.update(attention="Alice phoned")
+
+    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+
+    payment.refresh_from_db()
+    assert (payment.status, payment.attention) == ("cancelled", "Alice phoned")
