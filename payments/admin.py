@@ -37,7 +37,13 @@ from payments.desk import (
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.money import in_pi
 from payments.pi_client import PiError
-from payments.statuses import OrderStatus, RefundStatus
+from payments.statuses import UNPAID, OrderStatus, PaymentStatus, RefundStatus
+
+
+def _doubted() -> Q:
+    """Closed or open, its buyer reads that somebody looks at it: Pi does not verify what it shows for it."""
+    failed = PiPayment.objects.filter(status=PaymentStatus.FAILED)
+    return Q(status__in=UNPAID, pk__in=failed.values("order"))
 
 
 def _refund_requested() -> Q:
@@ -52,6 +58,7 @@ class OrderNeeds(NeedsFilter):
                 Q(status__in=(OrderStatus.NEEDS_REVIEW, OrderStatus.PAID))
                 | ~Q(attention="")
                 | _refund_requested()
+                | _doubted()
             ),
         ),
         "review": ("a decision", lambda: Q(status=OrderStatus.NEEDS_REVIEW)),

@@ -15,7 +15,15 @@ from pytest_django import DjangoAssertNumQueries
 from payments import refunds
 from payments.admin import OrderAdmin
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
-from tests.payments.desk import CAROL, everything, paid_after_cancel, pay_again, unverified
+from tests.payments.desk import (
+    CAROL,
+    cancel,
+    doubted_after,
+    everything,
+    paid_after_cancel,
+    pay_again,
+    unverified,
+)
 from tests.payments.page import Page
 from tests.payments.staff_room import Row, chief, list_url, member, page_url, text_of
 
@@ -182,16 +190,18 @@ def test_orders_are_found_by_what_they_need(alice: Page, bob: Page, viewer: Clie
     stale = Order.objects.get(reference=bob.order({"mug": 1})["reference"])
     Order.objects.filter(pk=stale.pk).update(expires_at=timezone.now())
 
+    doubted = doubted_after(cancel, alice, {"mug": 1})
+
     by_need = {need: set(found(viewer, Order, f"?needs={need}")) for need in NEEDS_OF_ORDERS}
 
     assert by_need == {
-        "something": {to_ship, twice, noted, review},
+        "something": {to_ship, twice, noted, review, doubted},
         "review": {review},
         "ship": {to_ship},
         "refund": {twice, review},
         "attention": {noted},
         "clean_up": {stale},
-        "nonsense": {to_ship, twice, noted, review, stale},
+        "nonsense": {to_ship, twice, noted, review, stale, doubted},
     }
 
 
