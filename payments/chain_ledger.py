@@ -13,15 +13,13 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Q
-from django.utils import timezone
 
 from payments.chain import ChainEntry, Horizon
 from payments.models import IDENTIFIER, PiPayment, Refund
 from payments.money import in_pi
 from payments.pi_client import PiError
-from payments.pi_ledger import SECONDS_PER_ANSWER, Comparison, Verdict, look_up
-from payments.statuses import OPEN
-from payments.sweep import overdue_before
+from payments.pi_ledger import SECONDS_PER_ANSWER, Comparison, Verdict, look_up, under_way_or_different
+from payments.statuses import UNFINISHED, PaymentStatus
 
 Pause = Callable[[], None]
 
@@ -55,7 +53,8 @@ def came_in(entry: ChainEntry) -> bool:
 def is_known(entry: ChainEntry) -> bool:
     """Say whether our records have the transaction already, as money that came or as a refund."""
     if came_in(entry):
-        return PiPayment.objects.filter(identifier=entry.memo, txid=entry.txid).exists()
+        came = PiPayment.objects.filter(status=PaymentStatus.COMPLETED)
+        return came.filter(identifier=entry.memo, txid=entry.txid).exists()
     return Refund.objects.filter(Q(txid=entry.txid) | Q(identifier=entry.memo)).exists()
 
 
@@ -88,11 +87,10 @@ def _compare(entry: ChainEntry, *, pause: Pause) -> Comparison:
 
 
 def _judge(payment: PiPayment, entry: ChainEntry) -> tuple[Verdict, str]:
-    if payment.txid == entry.txid:
-        return Verdict.SAME, ""
-    if payment.txid is not None:
+    if payment.status == PaymentStatus.COMPLETED:
         # The first is its money. The second is somebody's joke, or was paid by hand; Pi counts one.
         return Verdict.NOTE, f"a second transaction names it: {entry.txid}"
-    soon = payment.next_check_at is not None and payment.next_check_at > overdue_before(timezone.now())
-    verdict = Verdict.UNDER_WAY if soon and payment.status in OPEN else Verdict.DIFFERENT
+    # What is over at Pi, or has failed there, will not come by itself.
+    comes = payment.status in UNFINISHED
+    verdict = under_way_or_different(payment) if comes else Verdict.DIFFERENT
     return verdict, f"is {payment.status} here, but the chain shows that it was paid"

@@ -18,13 +18,10 @@ from payments.delivery import Take, hand_over
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.moves import By, locked, move, record
 from payments.pi_client import PaymentRecord, PiUnclear
-from payments.refunds import COUNTED, request_refund
+from payments.refunds import COUNTED, THE_SHOP, request_refund
 from payments.statuses import LIVE, OPEN, OrderStatus, PaymentStatus, ReviewReason
 
 logger = logging.getLogger(__name__)
-
-# Who asks for a refund that nobody in particular decided: of money that an order could not use.
-THE_SHOP = "the shop"
 
 # When to look again at a payment on its way, and at one that is over, but that the buyer could have signed.
 LOOK_SOON = timedelta(minutes=1)

@@ -39,7 +39,7 @@ from catalog.models import Delivery, DeliveryCode, Variant
 from payments.models import DeliveredCode, Event, EventKind, Order, OrderLine, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.moves import MOVES, Subject
-from payments.refunds import COUNTED
+from payments.refunds import COUNTED, THE_SHOP
 from payments.statuses import (
     LIVE,
     REFUND_UNDER_WAY,
@@ -213,7 +213,7 @@ def no_order_overpaid_in_silence() -> Iterator[Difference]:
     """Of what came for an order that has its goods, only its total is without a refund asked for."""
     orders = Order.objects.filter(status__in=WITH_GOODS).prefetch_related("payments__refunds")
     for order in orders.order_by("pk").iterator(ROWS_AT_ONCE):
-        over = paid(p for p in order.payments.all() if not p.refunds.all()) - order.total
+        over = paid(p for p in order.payments.all() if not _is_decided(p)) - order.total
         if over > 0:
             yield Difference(
                 4, f"order {order}", f"is overpaid by {in_pi(over)}, and nobody asked for a refund"
@@ -310,6 +310,12 @@ def nothing_released_that_could_be_paid() -> Iterator[Difference]:
         yield Difference(6, f"payment {payment}", text)
 
 
+def whatever_is_unfinished_is_looked_at() -> Iterator[Difference]:
+    payments = PiPayment.objects.filter(status__in=UNFINISHED, next_check_at=None)
+    for payment in payments.order_by("pk").iterator():
+        yield Difference(6, f"payment {payment}", f"is {payment.status}, and nobody will look at it again")
+
+
 def nothing_held_for_what_is_over() -> Iterator[Difference]:
     holding = set(UNFINISHED) - {PaymentStatus.CREATED}
     orders = Order.objects.exclude(held_by=None).exclude(held_by__status__in=holding)
@@ -394,6 +400,7 @@ CHECKS: tuple[Callable[[], Iterator[Difference]], ...] = (
     no_refund_sent_twice,
     no_transaction_cancelled,
     nothing_released_that_could_be_paid,
+    whatever_is_unfinished_is_looked_at,
     nothing_held_for_what_is_over,
     orders_are_their_events,
     payments_are_their_events,
@@ -422,6 +429,11 @@ def _honoured() -> Exists:
             order=OuterRef("pk"), cause="honour", after=OrderStatus.PAID, actor__startswith="staff "
         )
     )
+
+
+def _is_decided(payment: PiPayment) -> bool:
+    """Whether its money goes back, or staff have rejected what the shop asked for of its own accord."""
+    return any(refund.status in COUNTED or refund.asked_by == THE_SHOP for refund in payment.refunds.all())
 
 
 def _back(order: Order, statuses: Container[str]) -> Decimal:

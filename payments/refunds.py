@@ -13,6 +13,8 @@ from payments.models import Order, PiPayment, Refund
 from payments.moves import By, begin, move
 from payments.statuses import PaymentStatus, RefundStatus
 
+# Who asks for a refund that nobody in particular decided: of money that an order could not use.
+THE_SHOP = "the shop"
 COUNTED = tuple(set(RefundStatus) - {RefundStatus.REJECTED})
 
 

@@ -6,14 +6,17 @@ import io
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
+from catalog import stock
 from catalog.models import Variant
-from payments import protocol
+from payments import protocol, sweep
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment
 from payments.moves import By
@@ -198,6 +201,49 @@ def test_another_fact_at_pi_is_a_difference(alice: Page, lies: dict[str, object]
 
     facts = {"uid": payment.user_uid, "address": payment.to_address, "txid": payment.txid}
     assert printed[1] == f"different: payment {payment}: {text.format(**facts)}"
+    assert error == "1 problems were found."
+
+
+def _that_the_database_cannot_take(page: Page, monkeypatch: pytest.MonkeyPatch) -> str:
+    identifier = _signed_there_only(page)
+
+    def full(quantities: object) -> None:
+        raise OperationalError("could not extend file: No space left on device")
+
+    monkeypatch.setattr(stock, "consume", full)
+    return identifier
+
+
+def _that_contradicts_itself(page: Page, monkeypatch: pytest.MonkeyPatch) -> str:
+    sold = page.buy({"mug": 1}).payments.get()
+    identifier = _completed_there_only(page)
+    shown = page.pi.payment(identifier)["transaction"]
+    page.pi.tamper(identifier, transaction=shown | {"txid": sold.txid})
+    return identifier
+
+
+def _that_pi_does_not_complete(page: Page, monkeypatch: pytest.MonkeyPatch) -> str:
+    identifier = _signed_there_only(page)
+    page.pi.faults.add("refuse", path="/complete", status=400, body={"error": "invalid_arguments"})
+    return identifier
+
+
+@pytest.mark.parametrize(
+    "story", [_that_the_database_cannot_take, _that_contradicts_itself, _that_pi_does_not_complete]
+)
+def test_what_was_looked_at_to_no_end_is_a_difference_although_it_is_looked_at_again(
+    alice: Page, monkeypatch: pytest.MonkeyPatch, story: Callable[[Page, pytest.MonkeyPatch], str]
+) -> None:
+    identifier = story(alice, monkeypatch)
+    past = timezone.now() - timedelta(hours=2)
+    PiPayment.objects.update(created_at=past)
+    PiPayment.objects.exclude(next_check_at=None).update(next_check_at=past)
+    with suppress(OperationalError):
+        list(sweep.reconcile_due(proceed=lambda: True, by=By("test", "reconcile")))
+
+    printed, error = run("--pi")
+
+    assert [line for line in printed if line.startswith(f"different: payment {identifier}: ")]
     assert error == "1 problems were found."
 
 

@@ -9,7 +9,7 @@ import pytest
 from payments import chain, chain_ledger
 from payments.models import PiPayment, Refund
 from payments.statuses import RefundStatus
-from tests.payments.desk import everything, pay_again
+from tests.payments.desk import cancel, doubted_after, everything, not_verified_for_long, pay_again
 from tests.payments.page import Page
 from tests.payments.test_check_ledger import _without_rest, run
 
@@ -137,6 +137,30 @@ def test_a_payment_that_is_just_being_paid_is_under_way(alice: Page) -> None:
     printed, error = run("--chain", "7")
 
     assert (counts(printed), error) == ("0 the same, 1 under way, 0 different, 0 not asked.", "")
+
+
+def test_money_that_pi_did_not_verify_is_a_difference_once_it_is_on_the_chain(alice: Page) -> None:
+    order = doubted_after(cancel, alice, {"mug": 1})
+    PiPayment.objects.update(attention="", next_check_at=None)
+
+    printed, error = run("--chain", "1")
+
+    identifier = order.payments.get().identifier
+    text = "is failed here, but the chain shows that it was paid"
+    assert (printed[1], error) == (f"different: payment {identifier}: {text}", "1 problems were found.")
+
+
+def test_the_true_transaction_of_a_payment_that_showed_a_false_one_is_a_difference(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier, recorded=False)
+    alice.pi.tamper(identifier, transaction={"txid": "f" * 64, "verified": False, "_link": ""})
+    alice.pi.faults.add("refuse", path="complete", status=400, body={"error": "verification_failed"})
+    not_verified_for_long(alice, identifier, "f" * 64)
+
+    printed, error = run("--chain", "1")
+
+    text = "is failed here, but the chain shows that it was paid"
+    assert (printed[1], error) == (f"different: payment {identifier}: {text}", "1 problems were found.")
 
 
 def test_anybody_may_write_anything_into_a_memo(alice: Page) -> None:

@@ -213,6 +213,15 @@ def goods_and_money_back(alice: Page) -> None:
     move(order, "paid", by=CAROL, review_reason="")
 
 
+def overpaid_behind_a_flag_that_was_withdrawn(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    used = order.payments.get()
+    pay_again(alice, order)
+    Event.objects.filter(refund__isnull=False).delete()
+    Refund.objects.all().delete()
+    staff.reject_refund(refunds.flag_for_refund(used, reason="x", by=CAROL), by=CAROL, note="a mistake")
+
+
 # 5 -----------------------------------------------------------------------------------------------------
 
 
@@ -295,6 +304,14 @@ def released_after_signing(alice: Page) -> None:
     alice.pi.faults.add("down", path="complete")
     alice.cancel(identifier, expect=503)
     set_status(order, "pending", held_by=None, reserved_until=None)
+
+
+def signed_and_never_looked_at(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    alice.pi.sign(identifier)
+    alice.pi.faults.add("down", path="complete")
+    alice.cancel(identifier, expect=503)
+    PiPayment.objects.update(next_check_at=None)
 
 
 def held_for_a_cancelled_payment(alice: Page) -> None:
@@ -456,6 +473,11 @@ CASES = (
         "4: order R: is overpaid by 1.5 π, and nobody asked for a refund",
     ),
     Case(
+        ledger.no_order_overpaid_in_silence,
+        overpaid_behind_a_flag_that_was_withdrawn,
+        "4: order R: is overpaid by 1.5 π, and nobody asked for a refund",
+    ),
+    Case(
         ledger.refunded_means_all_of_it,
         refunded_without_a_refund,
         "4: order R: is refunded, but only 0 π of 1.5 π went back",
@@ -534,6 +556,11 @@ CASES = (
         ledger.nothing_released_that_could_be_paid,
         released_after_signing,
         "6: payment P: is submitted, but the goods it could be paid for are not held",
+    ),
+    Case(
+        ledger.whatever_is_unfinished_is_looked_at,
+        signed_and_never_looked_at,
+        "6: payment P: is submitted, and nobody will look at it again",
     ),
     Case(
         ledger.nothing_held_for_what_is_over,

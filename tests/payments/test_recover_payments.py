@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from payments import protocol
 from payments.management.commands import recover_payments
 from payments.models import Order, PiPayment, Refund
-from tests.payments.desk import asking, everything, story
+from tests.payments.desk import asking, everything, story, unverified
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,6 +126,25 @@ def test_a_cancelled_payment_that_was_paid_is_trouble_for_staff(alice: Page) -> 
     ]
     assert error == "1 payments are in trouble: look at them in the admin."
     assert PiPayment.objects.get().attention == protocol.PAID_ELSEWHERE
+
+
+def test_what_pi_verifies_long_after_it_failed_is_recorded(alice: Page) -> None:
+    identifier = unverified(alice, {"mug": 1}).payments.get().identifier
+    alice.pi.verify_transaction(identifier)
+
+    printed, error = run()
+
+    assert (status_of(identifier), error) == ("completed", "")
+    assert printed[0].startswith(f"{identifier}: failed → completed, order ")
+
+
+def test_what_pi_still_does_not_verify_is_trouble_for_staff(alice: Page) -> None:
+    identifier = unverified(alice, {"mug": 1}).payments.get().identifier
+
+    printed, error = run()
+
+    assert printed[0].startswith(f"{identifier}: trouble: ")
+    assert error == "1 payments are in trouble: look at them in the admin."
 
 
 def test_a_payment_to_a_pioneer_is_told_and_left_alone(alice: Page) -> None:

@@ -17,6 +17,7 @@ from payments.models import PiPayment
 from payments.moves import By, Overtaken
 from payments.pi_client import PiClient, PiError, PiRefused
 from payments.protocol import UnknownPayment, recover_paid
+from payments.statuses import PaymentStatus
 from payments.sweep import SECONDS_PER_PAYMENT
 
 BY = By("recover_payments", "recover_payments")
@@ -93,7 +94,7 @@ def _settle(entry: ChainEntry) -> str:
     if not came_in(entry):
         return "trouble: it went out, and no refund of ours knows it"
     known = PiPayment.objects.filter(identifier=entry.memo).first()
-    if known is not None and known.txid is not None:
+    if known is not None and known.status == PaymentStatus.COMPLETED:
         return f"a second transaction names it: {entry.txid}"
     try:
         payment = recover_paid(entry.memo, entry.txid, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=BY)
@@ -103,7 +104,8 @@ def _settle(entry: ChainEntry) -> str:
     words = (
         f"{before} → {payment.status}, {f'order {payment.order}' if payment.order else 'no order of ours'}"
     )
-    return words if payment.txid is not None else f"trouble: {payment.attention} ({words})"
+    is_doubted = payment.txid is None or payment.status == PaymentStatus.FAILED
+    return f"trouble: {payment.attention} ({words})" if is_doubted else words
 
 
 def _rest() -> None:
