@@ -46,12 +46,21 @@ class KeyField(forms.UUIDField):
         return False
 
 
+class FreshField(forms.BoundField):
+    """Shows what we send: after “Back” a browser would type again what was saved, over what is newer."""
+
+    def build_widget_attrs(self, attrs: dict[str, Any], widget: forms.Widget | None = None) -> dict[str, Any]:
+        return super().build_widget_attrs(attrs, widget) | {"autocomplete": "off"}
+
+
 class SharedForm(ModelForm):
     """A page that a colleague may have open, too: it saves what was touched on it, over the row as it is now.
 
     Each field is sent back with what the page showed in it. One that still says so keeps what a colleague has
     made of it since; one that both have changed, each in another way, is refused.
     """
+
+    bound_field_class = FreshField
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -22,6 +22,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from catalog.forms import FreshField
 from payments.deeds import Deed, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, record
@@ -69,6 +70,8 @@ class NoteForm(forms.Form):
 
 class AttentionForm(ModelForm):
     """The note for colleagues is all that can be edited, and only if it still is what the page showed."""
+
+    bound_field_class = FreshField
 
     def clean_attention(self) -> str:
         shown = self.data.get(self.add_initial_prefix("attention"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from catalog.forms import SharedForm
 from catalog.models import Category, Product, Variant
 from tests.catalog.goods import counted, product, variant
 from tests.catalog.office import errors, form_on, page_of, submit
@@ -154,3 +157,18 @@ def test_a_page_that_does_not_say_what_it_showed_overwrites_nothing(admin_client
 
     tea.refresh_from_db()
     assert (errors(page), tea.price) == ([OVERTAKEN], Decimal(100))
+
+
+@pytest.mark.parametrize("of", [lambda tea: tea, lambda tea: tea.product, lambda tea: tea.product.category])
+def test_after_back_no_browser_types_again_what_was_saved(
+    admin_client: Client, of: Callable[[Variant], Category | Product | Variant]
+) -> None:
+    """Neither the five that came in, nor a price that a colleague has changed since."""
+    page = admin_client.get(page_of(of(variant(on_hand=1))))
+
+    forms = [page.context["adminform"].form]
+    for inline in page.context["inline_admin_formsets"]:
+        forms += [form for form in inline.formset.forms if isinstance(form, SharedForm)]
+    boxes = [box for form in forms for field in form for box in re.findall("<[^>]* name=[^>]*>", str(field))]
+    assert [box for box in boxes if 'autocomplete="off"' not in box] == []
+    assert all(box in page.content.decode() for box in boxes)

@@ -348,3 +348,13 @@ def test_an_unverified_payment_can_be_asked_about(alice: Page) -> None:
     labels = [deed.label for deed in chief().get(page_url(order)).context["deeds"]]
 
     assert labels == ["Ask Pi again", "Hand the goods over"]
+
+
+@pytest.mark.parametrize("model", [Order, PiPayment])
+def test_after_back_no_browser_types_the_old_note_again(alice: Page, clerk: Client, model: type[Row]) -> None:
+    alice.buy({"mug": 1})
+
+    page = clerk.get(page_url(model.objects.get())).content.decode()
+
+    boxes = re.findall('<[^>]* name="(?:initial-)?attention"[^>]*>', page)
+    assert ['autocomplete="off"' in box for box in boxes] == [True, True]
