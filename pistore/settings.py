@@ -272,4 +272,6 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # Without Django's own handlers, which under DEBUG would write everything once more, links and all.
+    "loggers": {"django": {}, "django.server": {"propagate": True}},
 }

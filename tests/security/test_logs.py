@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import os
 import re
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -264,6 +266,33 @@ def test_the_ear_hears_everybody_and_would_hear_a_secret(alice: Page, ear: Ear) 
 
 def test_the_stories_meet_every_fault_of_the_wire() -> None:
     assert {*FAULTS, *OFF_THE_WIRE, "latency"} == set(Kind.__args__)
+
+
+IN_THE_DEMO = """
+import logging, django
+django.setup()
+for name in ("django.request", "django.server", "payments"):
+    logging.getLogger(name).warning("GET %s", "/downloads/1:a-time:a-signature/")
+"""
+
+
+def test_the_demo_writes_each_line_once_and_no_link() -> None:
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "pistore.settings"}
+
+    demo = subprocess.run(
+        [sys.executable, "-c", IN_THE_DEMO],
+        cwd=real_settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert [line.split(maxsplit=2)[2] for line in demo.stderr.splitlines()] == [
+        "WARNING django.request GET /downloads/…",
+        "WARNING django.server GET /downloads/…",
+        "WARNING payments GET /downloads/…",
+    ]
 
 
 # Lines that somebody made up ---------------------------------------------------------------------------
