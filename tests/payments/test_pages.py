@@ -457,7 +457,7 @@ def shipped(alice: Page) -> Order:
         (lambda alice: alice.buy({"voucher": 1}), "fulfilled", "Paid and delivered"),
         (shipped, "fulfilled", "Your parcel is on its way"),
         (moved_to("expired"), "expired", "The time ran out"),
-        (moved_to("cancelled"), "cancelled", "Nothing was charged"),
+        (moved_to("cancelled"), "cancelled", "Should a payment of yours still arrive late, a person looks"),
         (lambda alice: desk.paid_after_cancel(alice, {"mug": 1}), "review", "You need not pay again"),
         (lambda alice: desk.unverified(alice, {"mug": 1}), "doubt", "Please do not pay again"),
         (lambda alice: doubted_after(desk.cancel, alice), "doubt", "Please do not pay again"),
