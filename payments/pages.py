@@ -87,8 +87,8 @@ def download(request: HttpRequest, signed: str) -> HttpResponseBase:
     """The file of one paid line. The link is the proof; it carries no token and sets no cookie."""
     try:
         file = file_behind(signed)
-    except LinkForged as error:
-        raise Http404 from error
+    except LinkForged:
+        return _nothing_here(request)
     except LinkOver:
         return render(request, "download_over.html", status=410)
     except FileAway as error:

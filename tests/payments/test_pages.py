@@ -108,7 +108,7 @@ def test_what_is_not_there_is_told_in_the_shops_own_words(alice: Page, path: str
     assert "https://sandbox.minepi.com" in answer["Content-Security-Policy"], "also inside Pi's frame"
 
 
-@pytest.mark.parametrize("path", ["/products/taken-down/", "/c/nothing/"])
+@pytest.mark.parametrize("path", ["/products/taken-down/", "/c/nothing/", "/downloads/forged/"])
 def test_the_demo_tells_it_in_the_same_words(settings: Settings, path: str) -> None:
     settings.DEBUG = True  # as in the demo, where Django would rather show a page of its own
 
