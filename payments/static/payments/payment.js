@@ -199,7 +199,7 @@ export function isWatching() {
   if (!receipt) return false;
   const silent = flight?.live && Date.now() - flight.at > SILENCE_SECONDS * 1000;
   if (silent && receipt.dataset.verdict === "pending") land(flight);
-  // Its time is over: the server expires it within a minute or so, and the page should follow.
+  // Its time is over: the next clean-up expires it, within some minutes, and the page should follow.
   const isOver = Date.parse(receipt.dataset.until) < Date.now();
   return Boolean(flight?.live || isOver || "watch" in receipt.dataset);
 }
