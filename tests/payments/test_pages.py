@@ -499,6 +499,27 @@ def test_only_an_order_that_waits_for_money_can_be_paid(
     assert ("data-pay=" in receipt(alice, story(alice))) is may_pay
 
 
+@pytest.mark.parametrize(
+    ("story", "heading"),
+    [
+        (pending, "To be shipped to"),
+        (lambda alice: alice.approved({"mug": 1})[0], "To be shipped to"),
+        (lambda alice: alice.buy({"mug": 1}), "We will ship to"),
+        (shipped, "Shipped to"),
+        (moved_to("expired"), "Address"),
+        (moved_to("cancelled"), "Address"),
+        (lambda alice: desk.paid_after_cancel(alice, {"mug": 1}), "Address"),
+        (refunded, "Address"),
+    ],
+)
+def test_an_address_is_shipped_to_only_where_something_will_be(
+    alice: Page, story: Callable[[Page], Order], heading: str
+) -> None:
+    html = receipt(alice, story(alice))
+
+    assert re.search("<h2>([^<]*)</h2>\\s*<address>", html)[1] == heading
+
+
 def test_a_second_payment_that_goes_back_does_not_hide_the_goods(alice: Page) -> None:
     order = alice.buy({"voucher": 1})
     desk.approve(desk.pay_again(alice, order).refunds.get())
