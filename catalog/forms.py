@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 
 from catalog import shelf, stock
-from catalog.models import Delivery, DeliveryCode, Product, SavedForm, Variant
+from catalog.models import SMALLEST_AMOUNT, Delivery, DeliveryCode, Product, SavedForm, Variant
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -122,6 +122,7 @@ class VariantForm(SharedForm):
     class Meta:
         # A file that is for sale has no address that the usual widget could link to.
         widgets = {"price": PriceInput, "file": forms.FileInput}
+        error_messages = {"price": {"min_value": f"The lowest price is {SMALLEST_AMOUNT:f}."}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -80,7 +80,7 @@ def test_a_product_is_added_with_variant_stock_and_picture_at_once(admin_client:
             "Codes are counted one by one: save, then add them on its page.",
         ),
         ({"delivery": "code", "tracked": None}, "Codes are always counted: leave “tracked” on."),
-        ({"price": "0"}, "Ensure this value is greater than or equal to 1E-7."),
+        ({"price": "0"}, "The lowest price is 0.0000001."),
         ({"price": "0.00000001"}, "Ensure that there are no more than 7 decimal places."),
     ],
 )
