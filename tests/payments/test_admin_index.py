@@ -105,3 +105,10 @@ def test_staff_see_on_every_page_whether_the_sums_are_real(
 
     for page in ("/admin/", "/admin/payments/order/", "/admin/catalog/variant/"):
         assert ("Test-π has no value" in client.get(page).content.decode()) is is_told
+
+
+@pytest.mark.parametrize("page", ["/admin/", "/admin/login/", "/admin/payments/order/"])
+def test_the_admin_has_the_icon_of_the_shop(page: str) -> None:
+    client = Client() if "login" in page else chief()
+
+    assert '<link rel="icon" href="/static/payments/favicon.svg"' in client.get(page).content.decode()
