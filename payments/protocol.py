@@ -320,11 +320,11 @@ def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: 
 
 
 def _doubted_since(payment: PiPayment, refusal: PiRefused, *, by: By) -> datetime:
-    """When Pi first refused to verify its transaction; noted, if that is now."""
-    doubts = payment.events.filter(kind=EventKind.NOTED, note__startswith=NOT_YET)
+    """When Pi first refused to verify its transaction; noted, if that is now. A browser's word is none."""
+    doubts = payment.events.filter(note__startswith=NOT_YET).exclude(cause="report_error")
     if not doubts.exists():
         with transaction.atomic(durable=True):
-            record(payment, EventKind.NOTED, by=by, note=f"{NOT_YET} ({refusal})"[:200])
+            record(payment, EventKind.NOTED, by=by, note=f"{NOT_YET} ({refusal})")
     return doubts.values_list("at", flat=True).earliest("pk")
 
 
@@ -429,8 +429,6 @@ def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -
             # What is over, or staff closed for that reason, needs no more of their attention.
             attend(known, NOT_SHOWN) if known.status in UNFINISHED else calm(known)
         raise UnknownPayment(identifier) from refusal
-    if known is not None and known.attention == NOT_SHOWN:
-        calm(known)
     if shown.direction != "user_to_app":
         raise UnknownPayment(identifier)
     return shown

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from payments import protocol, refunds, staff, sweep
 from payments.moves import By, locked
+from payments.pi_client import PiRefused
 from tests.payments import rows
 from tests.payments.desk import asking
 from tests.payments.page import Page
@@ -27,6 +28,9 @@ DOORS: dict[str, Door] = {
     "flag_for_refund": lambda alice: refunds.flag_for_refund(rows.payment("completed"), reason="test", by=BY),
     "reject_refund": lambda alice: staff.reject_refund(rows.refund(), by=BY, note="test"),
     "honour": lambda alice: staff.honour(rows.order("needs_review"), by=BY),
+    "_doubted_since": lambda alice: protocol._doubted_since(
+        rows.payment("submitted"), PiRefused("not_verified", "no"), by=BY
+    ),
     "_note": lambda alice: protocol._note(rows.shown(), by=BY),
     "locked": lambda alice: locked(rows.payment()).__enter__(),
 }

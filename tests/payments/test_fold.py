@@ -249,6 +249,17 @@ def test_a_failed_payment_leaves_an_order_alone_that_another_payment_holds() -> 
     assert Order.objects.get().status == "reserved"
 
 
+@pytest.mark.parametrize(("status", "refunds"), [("requested", 1), ("rejected", 2)])
+def test_what_the_shop_itself_gives_back_has_paid_for_nothing(status: str, refunds: int) -> None:
+    order = ordered("paid")
+    unused = rows.payment("completed", order=order)
+    rows.refund(status, payment=unused, order=order, asked_by="the shop")
+
+    fold(rows.payment("submitted", order=order, txid=TXID), rows.shown(**COMPLETED), by=BY)
+
+    assert Refund.objects.count() == refunds
+
+
 # What cannot be ----------------------------------------------------------------------------------------
 
 

@@ -110,6 +110,17 @@ def test_the_ten_minutes_begin_with_the_first_refusal(alice: Page) -> None:
     payment = PiPayment.objects.get()
     first = payment.events.get(note__startswith="Pi does not verify its transaction yet (")
     assert (payment.status, first.kind, first.cause) == ("submitted", "noted", "complete")
+    assert "not_verified" in first.note
+
+
+def test_what_a_browser_says_begins_no_ten_minutes(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    protocol.report_error(identifier, f"{protocol.NOT_YET} (a lie)", caller=None)
+    Event.objects.update(at=timezone.now() - timedelta(hours=1))
+
+    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+
+    assert status_of(identifier) == "submitted"
 
 
 @pytest.mark.parametrize("code", ["cancelled_payment", "missing_txid", "verification_failed"])
@@ -137,6 +148,7 @@ def test_a_doubted_payment_needs_no_other_attention() -> None:
 def doubted(ago: timedelta) -> PiPayment:
     """A payment whose transaction Pi has refused to verify so long ago; other events are older and newer."""
     payment = fold(rows.payment(), rows.shown(txid=TXID), by=BY)
+    record(payment, EventKind.NOTED, by=BY, note="older")
     record(payment, EventKind.NOTED, by=BY, note=f"{protocol.NOT_YET} (the first)")
     first = payment.events.filter(note__startswith=protocol.NOT_YET)
     Event.objects.exclude(pk__in=first).update(at=timezone.now() - timedelta(days=2))
