@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from catalog.models import Product
 from payments.models import Order
@@ -55,6 +55,24 @@ def test_without_the_sdk_the_shop_is_whole_and_says_why_one_cannot_buy(browser: 
 
     expect(page.get_by_text("To buy, open this shop in the Pi Browser and sign in.")).to_be_visible()
     assert Order.objects.count() == 0
+    page.close()
+
+
+def test_a_tap_before_the_script_has_come_leads_nowhere(browser: Browser, shop: str) -> None:
+    page = browser.new_page(viewport=SIZE)
+    held: list[Route] = []
+    page.route("**/shop.js", lambda route: held.append(route))  # noqa: PLW0108  (no built-in method)
+    with page.expect_request("**/shop.js"):
+        page.goto(f"{shop}/products/voucher/", wait_until="commit")
+
+    page.get_by_role("button", name="Add to basket").click()
+    with page.expect_response("**/shop.js"):
+        held.pop().continue_()
+    page.wait_for_load_state()
+    page.get_by_role("button", name="Add to basket").click()
+
+    expect(page.get_by_text("Added to your basket")).to_be_visible()
+    assert page.url == f"{shop}/products/voucher/"
     page.close()
 
 
