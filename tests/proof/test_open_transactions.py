@@ -194,11 +194,11 @@ def test_without_locks_and_where_goods_come_back_twice(
 
 
 def late_money(page: Page) -> tuple[Order, str]:
-    """An open order, and money for it that is on its way past the gate."""
+    """An open order, and money for it that came past the gate: Pi has it, and nothing here says so yet."""
     order = Order.objects.get(reference=page.order({"voucher": 1})["reference"])
     identifier = page.rival_payment(order)
     page.pi.approve(identifier)
-    page.pi.sign(identifier)
+    page.pi.complete(identifier, page.pi.sign(identifier))
     return order, identifier
 
 
