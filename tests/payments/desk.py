@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -76,14 +77,20 @@ def doubted_after(close: Callable[[Order], object], buyer: Page, basket: Mapping
     return order
 
 
+def given_up_while_signed(buyer: Page, answer: Mapping[str, Any], *, verified: bool = True) -> str:
+    """A payment of the order: signed, not recorded yet, and given up when its buyer came back."""
+    identifier = buyer.create_payment(answer)
+    buyer.approve(identifier)
+    buyer.pi.sign(identifier, recorded=False, verified=verified)
+    buyer.incomplete(identifier)
+    return identifier
+
+
 def paid_but_unused(buyer: Page, basket: Mapping[str, int]) -> Order:
     """The money of a payment that was given up came while another one held the goods, and that one was
     cancelled: the order is open, and a refund is requested."""
     answer = buyer.order(basket)
-    first = buyer.create_payment(answer)
-    buyer.approve(first)
-    buyer.pi.sign(first, recorded=False)
-    buyer.incomplete(first)
+    first = given_up_while_signed(buyer, answer)
     second = buyer.create_payment(answer)
     buyer.approve(second)
     buyer.pi.record_transaction(first)

@@ -20,6 +20,7 @@ from tests.payments.desk import (
     CAROL,
     approve,
     everything,
+    given_up_while_signed,
     not_verified_for_long,
     paid_after_cancel,
     story,
@@ -384,10 +385,7 @@ def test_what_pi_has_forgotten_keeps_nobody_from_the_rest(alice: Page) -> None:
 
 def test_what_has_failed_keeps_nobody_from_the_rest(alice: Page) -> None:
     answer = alice.order({"mug": 1})
-    old = alice.create_payment(answer)
-    alice.approve(old)
-    alice.pi.sign(old, recorded=False)
-    alice.incomplete(old)
+    old = given_up_while_signed(alice, answer)
     new = alice.create_payment(answer)
     alice.approve(new)
     not_verified_for_long(alice, new, alice.pi.sign(new, verified=False))

@@ -13,6 +13,7 @@ from payments import pi_client
 from payments.models import Event, Order, PiPayment
 from payments.protocol import CALLBACK_SECONDS
 from tests.catalog.goods import counted
+from tests.payments.desk import given_up_while_signed
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
@@ -351,10 +352,7 @@ def statuses() -> tuple[str, str]:
 def signed_after_it_was_given_up(alice: Page) -> tuple[Order, str, str]:
     """An open order, its first payment, whose transaction Pi has not verified yet, and a second one."""
     answer = alice.order({"mug": 1})
-    first = alice.create_payment(answer)
-    alice.approve(first)
-    alice.pi.sign(first, recorded=False, verified=False)
-    alice.incomplete(first)
+    first = given_up_while_signed(alice, answer, verified=False)
     second = alice.create_payment(answer)
     alice.pi.record_transaction(first)
     alice.incomplete(first)

@@ -17,6 +17,7 @@ from tests.payments.desk import (
     CAROL,
     approve,
     everything,
+    given_up_while_signed,
     not_verified_for_long,
     paid_after_cancel,
     paid_too_late,
@@ -120,10 +121,7 @@ def test_what_comes_on_top_of_that_goes_back(alice: Page) -> None:
 def paid_while_another_was_signed(alice: Page) -> tuple[Order, PiPayment, str]:
     """An order in its buyer's hands, what it was paid with, and an earlier payment that was given up."""
     answer = alice.order({"voucher": 1})
-    given_up = alice.create_payment(answer)
-    alice.approve(given_up)
-    alice.pi.sign(given_up, recorded=False)
-    alice.incomplete(given_up)
+    given_up = given_up_while_signed(alice, answer)
     used = alice.create_payment(answer)
     alice.approve(used)
     alice.complete(used, alice.pi.sign(used))
