@@ -37,13 +37,18 @@ from payments.desk import (
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.money import in_pi
 from payments.pi_client import PiError
-from payments.statuses import UNPAID, OrderStatus, PaymentStatus, RefundStatus
+from payments.statuses import UNPAID, Cause, OrderStatus, PaymentStatus, RefundStatus
 
 
 def _doubted() -> Q:
     """Closed or open, its buyer reads that somebody looks at it: Pi does not verify what it shows for it."""
     failed = PiPayment.objects.filter(status=PaymentStatus.FAILED)
     return Q(status__in=UNPAID, pk__in=failed.values("order"))
+
+
+def _noted() -> Q:
+    """The shop or a colleague has something to say about it."""
+    return ~Q(attention="", notice="")
 
 
 def _refund_requested() -> Q:
@@ -56,7 +61,7 @@ class OrderNeeds(NeedsFilter):
             "something",
             lambda: (
                 Q(status__in=(OrderStatus.NEEDS_REVIEW, OrderStatus.PAID))
-                | ~Q(attention="")
+                | _noted()
                 | _refund_requested()
                 | _doubted()
             ),
@@ -64,14 +69,14 @@ class OrderNeeds(NeedsFilter):
         "review": ("a decision", lambda: Q(status=OrderStatus.NEEDS_REVIEW)),
         "ship": ("to be shipped", lambda: Q(status=OrderStatus.PAID)),
         "refund": ("a refund, requested", _refund_requested),
-        "attention": ("attention", lambda: ~Q(attention="")),
+        "attention": ("attention", _noted),
         "clean_up": ("to be cleaned up", lambda: Q(pk__in=sweep.stale_orders().values("pk"))),
     }
 
 
 class PaymentNeeds(NeedsFilter):
     conditions = {
-        "attention": ("attention", lambda: ~Q(attention="")),
+        "attention": ("attention", _noted),
         "overdue": ("a check, overdue", lambda: Q(pk__in=sweep.overdue_checks().values("pk"))),
         "order": ("an order: it has none", lambda: Q(order=None)),
     }
@@ -197,14 +202,15 @@ class OrderAdmin(WithAttention[Order]):
         return TemplateResponse(request, "admin/payments/clean_up.html", context)
 
     def clean_up(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        by, until = by_staff(request, "clean_up"), time.monotonic() + desk.SECONDS
+        by, until = by_staff(request, Cause.CLEAN_UP), time.monotonic() + desk.SECONDS
         chosen, done = orders.count(), 0
         try:
-            for order, outcome in sweep.expire_stale(orders, proceed=lambda: time.monotonic() < until, by=by):
+            for outcome in sweep.expire_stale(orders, proceed=lambda: time.monotonic() < until, by=by):
                 done += 1
-                level = messages.SUCCESS if outcome == OrderStatus.EXPIRED else messages.WARNING
-                messages.add_message(request, level, f"{order}: {outcome}")
-                self.log_change(request, order, f"Clean up stale orders: {outcome}")
+                expired = outcome.status == OrderStatus.EXPIRED and not outcome.problem
+                level = messages.SUCCESS if expired else messages.WARNING
+                messages.add_message(request, level, f"{outcome.subject}: {outcome}")
+                self.log_change(request, outcome.subject, f"Clean up stale orders: {outcome}")
         except PiError as problem:
             messages.error(request, f"Pi could not be asked, so the others were left alone. ({problem})")
             return

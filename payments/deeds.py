@@ -16,14 +16,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import DatabaseError
 
-from payments import protocol, refunds, situation, staff
+from payments import notices, protocol, refunds, situation, staff
 from payments.chain import TXID, ChainPayment, Horizon
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi
 from payments.moves import By, IllegalMove, Overtaken
 from payments.ordering import Refused
 from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
-from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus, RefundStatus
+from payments.statuses import UNFINISHED, Cause, OrderStatus, PaymentStatus, RefundStatus
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Deed:
     whether it may be done is decided by `act` alone. With a `note_label`, a note is asked for first.
     """
 
-    name: str
+    name: Cause
     label: str
     permission: str
     act: Callable[[Any, By, str], str]
@@ -184,6 +184,11 @@ def _reject(refund: Refund, by: By, note: str) -> str:
     return "Rejected: the money stays here."
 
 
+def _dismiss(row: Order | PiPayment, by: By, note: str) -> str:
+    notices.dismiss_notice(row, by=by)
+    return "The notice is dismissed; the timeline keeps it."
+
+
 def _true_of_order(order: Order) -> str:
     return situation.of_order(Order.objects.get(pk=order.pk))
 
@@ -203,8 +208,10 @@ def _may_flag(payment: PiPayment) -> bool:
 ASK_EXPLANATION = "Pi's own record is looked at, and whatever it shows is done: nothing is given up."
 LATEST_EXPLANATION = f" Of an order the {MOST_ASKED} latest payments; earlier ones on their own pages."
 
+DISMISS_EXPLANATION = "The shop's notice has been seen: it goes, and the timeline keeps it."
+
 SHIP = Deed(
-    name="ship",
+    name=Cause.SHIP,
     label="Ship",
     permission="payments.ship_order",
     act=_ship,
@@ -213,7 +220,7 @@ SHIP = Deed(
     note_label="Tracking number or other note (optional)",
 )
 HONOUR = Deed(
-    name="honour",
+    name=Cause.HONOUR,
     label="Hand the goods over",
     permission="payments.honour_order",
     act=_honour,
@@ -224,7 +231,7 @@ HONOUR = Deed(
     on_lists=False,
 )
 CANCEL_ORDER = Deed(
-    name="cancel_order",
+    name=Cause.CANCEL_ORDER,
     label="Cancel order",
     permission="payments.cancel_order",
     act=_cancel,
@@ -234,7 +241,7 @@ CANCEL_ORDER = Deed(
     on_lists=False,
 )
 ASK_ABOUT_ORDER = Deed(
-    name="ask_pi",
+    name=Cause.ASK_PI,
     label="Ask Pi again",
     permission="payments.ask_pi",
     act=_ask_about_order,
@@ -243,7 +250,7 @@ ASK_ABOUT_ORDER = Deed(
     is_harmless=True,
 )
 FLAG_ORDER = Deed(
-    name="flag_refund",
+    name=Cause.FLAG_REFUND,
     label="Flag for refund",
     permission="payments.flag_refund",
     act=_flag_order,
@@ -254,7 +261,7 @@ FLAG_ORDER = Deed(
     note_needed=True,
 )
 ASK_ABOUT_PAYMENT = Deed(
-    name="ask_pi",
+    name=Cause.ASK_PI,
     label="Ask Pi again",
     permission="payments.ask_pi",
     act=_ask_about_payment,
@@ -263,7 +270,7 @@ ASK_ABOUT_PAYMENT = Deed(
     is_harmless=True,
 )
 FLAG_PAYMENT = Deed(
-    name="flag_refund",
+    name=Cause.FLAG_REFUND,
     label="Flag for refund",
     permission="payments.flag_refund",
     act=_flag_payment,
@@ -274,7 +281,7 @@ FLAG_PAYMENT = Deed(
     note_needed=True,
 )
 LOOK_ON_CHAIN = Deed(
-    name="look_on_chain",
+    name=Cause.LOOK_ON_CHAIN,
     label="Look on the chain",
     permission="payments.ask_pi",
     act=_look_on_chain,
@@ -284,19 +291,37 @@ LOOK_ON_CHAIN = Deed(
     on_lists=False,
 )
 CLOSE_MISSING = Deed(
-    name="close_missing",
+    name=Cause.CLOSE_MISSING,
     label="Close missing payment",
     permission="payments.close_missing",
     act=_close,
-    fits=lambda payment: payment.status in UNFINISHED and bool(payment.attention),
+    fits=lambda payment: payment.status in UNFINISHED and bool(payment.notice),
     explanation="Pi is asked once more. Only if it still does not know the payment, it is cancelled here and "
     "what it holds can be sold again; if it was signed, its order goes to review. Otherwise it is settled "
     "like any other.",
     note_label="Why (optional)",
     on_lists=False,
 )
+DISMISS_ORDER_NOTICE = Deed(
+    name=Cause.DISMISS_NOTICE,
+    label="Dismiss notice",
+    permission="payments.change_order",
+    act=_dismiss,
+    fits=lambda order: bool(order.notice),
+    explanation=DISMISS_EXPLANATION,
+    is_harmless=True,
+)
+DISMISS_PAYMENT_NOTICE = Deed(
+    name=Cause.DISMISS_NOTICE,
+    label="Dismiss notice",
+    permission="payments.change_pipayment",
+    act=_dismiss,
+    fits=lambda payment: bool(payment.notice),
+    explanation=DISMISS_EXPLANATION,
+    is_harmless=True,
+)
 REJECT_REFUND = Deed(
-    name="reject_refund",
+    name=Cause.REJECT_REFUND,
     label="Reject refund",
     permission="payments.reject_refund",
     act=_reject,
@@ -306,6 +331,6 @@ REJECT_REFUND = Deed(
     note_needed=True,
 )
 
-ORDER_DEEDS = (ASK_ABOUT_ORDER, SHIP, HONOUR, FLAG_ORDER, CANCEL_ORDER)
-PAYMENT_DEEDS = (ASK_ABOUT_PAYMENT, LOOK_ON_CHAIN, FLAG_PAYMENT, CLOSE_MISSING)
+ORDER_DEEDS = (ASK_ABOUT_ORDER, SHIP, HONOUR, FLAG_ORDER, CANCEL_ORDER, DISMISS_ORDER_NOTICE)
+PAYMENT_DEEDS = (ASK_ABOUT_PAYMENT, LOOK_ON_CHAIN, FLAG_PAYMENT, CLOSE_MISSING, DISMISS_PAYMENT_NOTICE)
 REFUND_DEEDS = (REJECT_REFUND,)

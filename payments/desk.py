@@ -18,7 +18,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
@@ -26,6 +26,7 @@ from catalog.forms import FreshField
 from payments.deeds import Deed, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, record
+from payments.statuses import Cause
 
 Row = TypeVar("Row", bound=Model)
 
@@ -229,12 +230,8 @@ class WithAttention(DeskAdmin[Row]):
 
     @admin.display(description="what is true")
     def what_is_true(self, row: Any) -> SafeString | str:
-        truth = self.true_of(row)
-        return (
-            format_html('{} <span class="attention">{}</span>', truth, row.attention)
-            if row.attention
-            else truth
-        )
+        said = format_html_join("", ' <span class="attention">{}</span>', ((text,) for text in notes_of(row)))
+        return format_html("{}{}", self.true_of(row), said)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "attention":
@@ -246,7 +243,7 @@ class WithAttention(DeskAdmin[Row]):
         if "attention" in form.changed_data:
             type(obj)._default_manager.filter(pk=obj.pk).update(attention=obj.attention)
             note = f"attention: {obj.attention}" if obj.attention else "attention: cleared"
-            record(obj, EventKind.NOTED, by=by_staff(request, "attention"), note=note)
+            record(obj, EventKind.NOTED, by=by_staff(request, Cause.ATTENTION), note=note)
 
 
 class NeedsFilter(admin.SimpleListFilter):
@@ -268,7 +265,12 @@ class NeedsFilter(admin.SimpleListFilter):
 # What several of them show -----------------------------------------------------------------------------
 
 
-def by_staff(request: HttpRequest, cause: str) -> By:
+def notes_of(row: Any) -> list[str]:
+    """Return what the shop and colleagues have to say about an order or a payment."""
+    return [text for text in (row.notice_text, row.attention) if text]
+
+
+def by_staff(request: HttpRequest, cause: Cause) -> By:
     return By(f"staff {request.user.get_username()}", cause)
 
 

@@ -111,8 +111,8 @@ def cache_is_shared() -> Finding:
     if settings.CACHES["default"]["BACKEND"].endswith(UNSHARED_CACHES):
         return _red_in_a_shop("The cache is not shared: each process throttles by itself.", advice)
     try:
-        cache.set("pi_doctor", "was here", timeout=SECONDS)
-        remembers = cache.get("pi_doctor") == "was here"
+        cache.set("pi_doctor", SECONDS, timeout=SECONDS)
+        remembers = cache.get("pi_doctor") == SECONDS
     except Exception as error:  # every backend has errors of its own
         return _red(f"The cache cannot be reached ({type(error).__name__}).", advice)
     if not remembers:

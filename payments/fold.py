@@ -17,21 +17,16 @@ from payments import gate
 from payments.delivery import Take, hand_over
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.moves import By, locked, move, record
+from payments.notices import set_notice
 from payments.pi_client import PaymentRecord, PiUnclear
-from payments.refunds import COUNTED, THE_SHOP, request_refund
-from payments.statuses import LIVE, OPEN, OrderStatus, PaymentStatus, ReviewReason
+from payments.refunds import COUNTED, request_refund
+from payments.statuses import LIVE, OPEN, Notice, OrderStatus, PaymentStatus, RefundOrigin, ReviewReason
 
 logger = logging.getLogger(__name__)
 
 # When to look again at a payment on its way, and at one that is over, but that the buyer could have signed.
 LOOK_SOON = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(minutes=10)
-# What asks for attention only until Pi gives a clear answer.
-NOT_SHOWN = "Pi does not show it any more."
-STUCK = "Pi refuses what comes next"
-UNMOVED = "Pi answered"
-UNANSWERED = "Pi gives no clear answer about it."
-PASSING = (NOT_SHOWN, STUCK, UNMOVED, UNANSWERED)
 
 
 class Contradiction(PiUnclear):
@@ -115,7 +110,7 @@ def record_failed(payment: PiPayment, *, by: By, note: str) -> PiPayment:
             if order is not None and (held_here or order.status == OrderStatus.PENDING):
                 _review(order, ReviewReason.TX_UNVERIFIED, by=by)
             else:
-                attend(payment, "Pi shows a transaction and does not verify it. Look on the chain.")
+                set_notice(payment, Notice.UNVERIFIED)
     return payment
 
 
@@ -134,11 +129,12 @@ def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
             amount=shown.amount,
             from_address=shown.from_address,
             next_check_at=None,
-            attention="",  # whatever stood in its way is over, and nobody will look at it again
+            notice="",  # whatever stood in its way is over, and nobody will look at it again
+            notice_detail="",
         )
         problem = _use_money(payment, order, shown, by=by)
         if problem:
-            request_refund(payment, reason=problem, by=by, asked_by=THE_SHOP)
+            request_refund(payment, reason=problem, by=by, origin=RefundOrigin.SHOP)
     return payment
 
 
@@ -163,14 +159,14 @@ def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *,
         # Staff have honoured it while this money was in doubt: the goods are out, and this is what they cost.
         record(order, EventKind.NOTED, by=by, note="its money came after it was honoured")
         return ""
-    attend(order, "Money arrived that it cannot use; a refund is requested.")
+    set_notice(order, Notice.UNUSABLE_MONEY)
     return f"the order is already {order.get_status_display()}"
 
 
 def _has_other_money(order: Order, payment: PiPayment) -> bool:
     """Whether the goods went out for another payment, even if staff want to give that one back."""
     enough = order.payments.filter(status=PaymentStatus.COMPLETED, amount__gte=order.total)
-    unused = Refund.objects.filter(asked_by=THE_SHOP, status__in=COUNTED).values("payment")
+    unused = Refund.objects.filter(origin=RefundOrigin.SHOP, status__in=COUNTED).values("payment")
     return enough.exclude(pk=payment.pk).exclude(pk__in=unused).exists()
 
 
@@ -218,7 +214,7 @@ def _paid_another(txid: str | None, payment: PiPayment) -> bool:
 
 
 def _refuse_txid(payment: PiPayment) -> PiPayment:
-    attend(payment, "Pi shows a transaction that belongs to another payment.")
+    set_notice(payment, Notice.FOREIGN_TRANSACTION)
     raise Contradiction(f"payment {payment} shows the transaction of another payment")
 
 
@@ -234,24 +230,3 @@ def remember_refusal(payment: PiPayment, code: str, *, by: By, note: str) -> Non
     PiPayment.objects.filter(pk=payment.pk).update(refusal=code)
     payment.refusal = code
     record(payment, EventKind.REFUSED, by=by, note=note)
-
-
-def attend(subject: Order | PiPayment, text: str) -> None:
-    """Ask staff to look at it. What they have written there, or we for good, stays."""
-    if subject.attention != text and (not subject.attention or subject.attention.startswith(PASSING)):
-        _say(subject, text)
-
-
-def calm(subject: Order | PiPayment) -> None:
-    """Take back what was only said until Pi gives a clear answer."""
-    if subject.attention.startswith(PASSING):
-        _say(subject, "")
-
-
-def _say(subject: Order | PiPayment, text: str) -> None:
-    """Unless it has moved meanwhile, or somebody else has said something: they know better."""
-    unchanged = type(subject)._default_manager.filter(
-        pk=subject.pk, status=subject.status, attention=subject.attention
-    )
-    if unchanged.update(attention=text):
-        subject.attention = text

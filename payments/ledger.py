@@ -39,13 +39,15 @@ from catalog.models import Delivery, DeliveryCode, Variant
 from payments.models import DeliveredCode, Event, EventKind, Order, OrderLine, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.moves import MOVES, Subject
-from payments.refunds import COUNTED, THE_SHOP
+from payments.refunds import COUNTED
 from payments.statuses import (
     LIVE,
     REFUND_UNDER_WAY,
     UNFINISHED,
+    Cause,
     OrderStatus,
     PaymentStatus,
+    RefundOrigin,
     RefundStatus,
 )
 
@@ -424,16 +426,14 @@ def _lines() -> QuerySet[OrderLine]:
 
 def _honoured() -> Exists:
     """Whether a named member of staff decided that the goods go out."""
-    return Exists(
-        Event.objects.filter(
-            order=OuterRef("pk"), cause="honour", after=OrderStatus.PAID, actor__startswith="staff "
-        )
-    )
+    return Exists(Event.objects.filter(order=OuterRef("pk"), cause=Cause.HONOUR, after=OrderStatus.PAID))
 
 
 def _is_decided(payment: PiPayment) -> bool:
     """Whether its money goes back, or staff have rejected what the shop asked for of its own accord."""
-    return any(refund.status in COUNTED or refund.asked_by == THE_SHOP for refund in payment.refunds.all())
+    return any(
+        refund.status in COUNTED or refund.origin == RefundOrigin.SHOP for refund in payment.refunds.all()
+    )
 
 
 def _back(order: Order, statuses: Container[str]) -> Decimal:

@@ -18,8 +18,11 @@ from django.urls import reverse
 from catalog.models import Delivery, DeliveryCode, Variant
 from payments.statuses import (
     LIVE,
+    Cause,
+    Notice,
     OrderStatus,
     PaymentStatus,
+    RefundOrigin,
     RefundStatus,
     ReviewReason,
 )
@@ -58,7 +61,29 @@ class Pioneer(models.Model):
     is_authenticated = True
 
 
-class Order(models.Model):
+class WithNotice(models.Model):
+    """What staff should know about a row: from the shop (`notice`), and from each other (`attention`).
+
+    Neither blocks anything. The shop never touches `attention`, whatever it says.
+    """
+
+    notice = models.CharField(max_length=20, choices=Notice, blank=True, editable=False)
+    notice_detail = models.CharField(max_length=200, blank=True, editable=False)
+    attention = models.CharField(
+        max_length=200, blank=True, help_text="What staff should know; blocks nothing."
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def notice_text(self) -> str:
+        """The shop's notice as staff read it; empty without one."""
+        label = str(self.get_notice_display())
+        return f"{label} ({self.notice_detail})" if self.notice_detail else label
+
+
+class Order(WithNotice):
     reference = models.CharField(max_length=16, unique=True, default=new_reference, editable=False)
     pioneer = models.ForeignKey(Pioneer, on_delete=models.PROTECT, related_name="orders")
     status = models.CharField(max_length=12, choices=OrderStatus, default=OrderStatus.PENDING, editable=False)
@@ -75,9 +100,6 @@ class Order(models.Model):
     reserved_until = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(help_text="Until then an unpaid order stays open.")
     review_reason = models.CharField(max_length=20, choices=ReviewReason, blank=True, editable=False)
-    attention = models.CharField(
-        max_length=200, blank=True, help_text="What staff should know; blocks nothing."
-    )
     shipping_name = models.CharField(max_length=120, blank=True)
     shipping_address = models.TextField(max_length=500, blank=True)
     idempotency_key = models.CharField(max_length=64, null=True, blank=True, editable=False)
@@ -168,7 +190,7 @@ class DeliveredCode(models.Model):
         return str(self.code)
 
 
-class PiPayment(models.Model):
+class PiPayment(WithNotice):
     """A payment from a pioneer to this app, as Pi's own record last showed it.
 
     Nothing in here comes from a browser. `order` is empty for an orphan: a payment that names no order of
@@ -192,13 +214,18 @@ class PiPayment(models.Model):
     refusal = models.CharField(
         max_length=40, blank=True, editable=False, help_text="Why the gate did not let it pass."
     )
-    attention = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     held_at = models.DateTimeField(
         null=True,
         blank=True,
         editable=False,
         help_text="When goods were first held for it; from then on Pi may take the buyer's signature.",
+    )
+    doubted_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When Pi first refused to verify its transaction.",
     )
     next_check_at = models.DateTimeField(
         null=True,
@@ -265,6 +292,7 @@ class Refund(models.Model):
     status = models.CharField(
         max_length=10, choices=RefundStatus, default=RefundStatus.REQUESTED, editable=False
     )
+    origin = models.CharField(max_length=6, choices=RefundOrigin, default=RefundOrigin.PERSON, editable=False)
     asked_by = models.CharField(max_length=160)
     approved_by = models.CharField(max_length=160, blank=True)
     identifier = models.CharField(max_length=64, unique=True, null=True, blank=True)
@@ -317,7 +345,7 @@ class Event(models.Model):
     refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
     kind = models.CharField(max_length=8, choices=EventKind)
     actor = models.CharField(max_length=160, help_text="Who did it.")
-    cause = models.CharField(max_length=40, help_text="The door through which it came.")
+    cause = models.CharField(max_length=40, choices=Cause, help_text="The entry point through which it came.")
     before = models.CharField(max_length=12, blank=True)
     after = models.CharField(max_length=12, blank=True)
     note = models.CharField(max_length=500, blank=True)

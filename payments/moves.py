@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from payments.models import Event, EventKind, Order, PiPayment, Refund
-from payments.statuses import ORDER_MOVES, PAYMENT_MOVES, REFUND_MOVES
+from payments.statuses import ORDER_MOVES, PAYMENT_MOVES, REFUND_MOVES, Cause
 
 Subject = Order | PiPayment | Refund
 
@@ -27,10 +27,11 @@ MOVES: dict[type[Subject], dict[str, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class By:
-    """The author of a change: who (`pioneer alice`, `staff bob`, `reconcile_payments`), by which door."""
+    """The author of a change: who (`pioneer alice`, `staff bob`, `reconcile_payments`), and through which
+    entry point."""
 
     actor: str
-    cause: str
+    cause: Cause
 
 
 class IllegalMove(Exception):

@@ -87,8 +87,8 @@ def _judge(payment: PiPayment, shown: PaymentRecord | None) -> Comparison:
     facts = _wrong_facts(payment, shown)
     if facts:
         return Comparison(payment.identifier, Verdict.DIFFERENT, facts)
-    if payment.status == PaymentStatus.SUBMITTED and payment.attention:
-        text = f"is signed, and cannot be completed: {payment.attention}"
+    if payment.status == PaymentStatus.SUBMITTED and payment.notice:
+        text = f"is signed, and cannot be completed: {payment.notice_text}"
         return Comparison(payment.identifier, Verdict.DIFFERENT, text)
     if payment.status in _statuses_for(shown):
         return Comparison(payment.identifier, Verdict.SAME)
@@ -97,10 +97,10 @@ def _judge(payment: PiPayment, shown: PaymentRecord | None) -> Comparison:
 
 
 def under_way_or_different(payment: PiPayment) -> Verdict:
-    """Where Pi or the chain is further than we are: whether the sweeper is about to see it. One that needs
-    attention was looked at before, to no end, and each look only moves the next one ahead."""
+    """Where Pi or the chain is further than we are: whether the sweeper is about to see it. One with a
+    notice was looked at before, to no end, and each look only moves the next one ahead."""
     soon = payment.next_check_at is not None and payment.next_check_at > overdue_before(timezone.now())
-    return Verdict.UNDER_WAY if soon and not payment.attention else Verdict.DIFFERENT
+    return Verdict.UNDER_WAY if soon and not payment.notice else Verdict.DIFFERENT
 
 
 def _unknown(payment: PiPayment) -> tuple[Verdict, str]:

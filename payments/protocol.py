@@ -31,21 +31,17 @@ from catalog import stock
 from payments import gate
 from payments.fold import (
     LOOK_SOON,
-    NOT_SHOWN,
-    STUCK,
-    UNMOVED,
     Contradiction,
-    attend,
-    calm,
     fold,
     record_failed,
     remember_refusal,
 )
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
+from payments.notices import clear_notice, set_notice
 from payments.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
 from payments.pi_client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
-from payments.statuses import LIVE, UNFINISHED, OrderStatus, PaymentStatus
+from payments.statuses import LIVE, UNFINISHED, Cause, Notice, OrderStatus, PaymentStatus
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +51,6 @@ CALLBACK_SECONDS = 9
 # long Pi may refuse to verify a transaction before we think that it will not.
 PATIENCE = timedelta(minutes=10)
 ERRORS_KEPT = 5
-PAID_ELSEWHERE = "The chain shows a transaction for it, but Pi does not take it."
-NOT_YET = "Pi does not verify its transaction yet"
 # With these codes Pi says that it looked at the transaction and does not accept it.
 UNVERIFIED = frozenset({"verification_failed", "not_verified"})
 
@@ -91,7 +85,7 @@ def place_order(
     With a key that this pioneer has used before, the order of then is returned. Raises Refused (also
     `idempotency_conflict`, when the basket or the address is another than then) and OutOfStock.
     """
-    by = _by(pioneer, "place_order")
+    by = _by(pioneer, Cause.PLACE_ORDER)
     earlier = _ordered_before(pioneer, basket, shipping, idempotency_key)
     if earlier is not None:
         return earlier
@@ -113,7 +107,7 @@ def approve(identifier: str, *, caller: Pioneer | None, pi: PiClient | None = No
     Raises WrongCaller (Pi left alone), UnknownPayment, or Refused with a code after cancelling the payment
     at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK's repeat goes on from here.
     """
-    by, pi = _by(caller, "approve"), pi or PiClient(seconds=CALLBACK_SECONDS)
+    by, pi = _by(caller, Cause.APPROVE), pi or PiClient(seconds=CALLBACK_SECONDS)
     payment = _known(identifier)
     if payment is not None and payment.status != PaymentStatus.CREATED:
         _refuse_wrong_caller(payment.user_uid, caller)
@@ -139,7 +133,7 @@ def complete(identifier: str, txid: str, *, caller: Pioneer | None) -> PiPayment
     `txid` is the browser's word: it is shown to Pi, never stored. Raises NotCompleted when Pi does not
     confirm, UnknownPayment, or PiError; then the payment stays open and is completed later.
     """
-    by, pi = _by(caller, "complete"), PiClient(seconds=CALLBACK_SECONDS)
+    by, pi = _by(caller, Cause.COMPLETE), PiClient(seconds=CALLBACK_SECONDS)
     payment = _known(identifier)
     if payment is not None and payment.status == PaymentStatus.COMPLETED:
         return payment
@@ -157,15 +151,15 @@ def complete(identifier: str, txid: str, *, caller: Pioneer | None) -> PiPayment
 def cancel(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     """This will look what is true after the browser said that its buyer cancelled. A browser's word releases
     nothing: only when Pi says cancelled too, the goods go back. Returns the payment as it is now."""
-    by, pi = _by(caller, "cancel"), PiClient(seconds=CALLBACK_SECONDS)
+    by, pi = _by(caller, Cause.CANCEL), PiClient(seconds=CALLBACK_SECONDS)
     return _settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by)
 
 
 def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPayment:
     """This will keep a short note of what the browser saw, a few per payment, and look what is true."""
-    by, pi = _by(caller, "report_error"), PiClient(seconds=CALLBACK_SECONDS)
+    by, pi = _by(caller, Cause.REPORT_ERROR), PiClient(seconds=CALLBACK_SECONDS)
     payment = _find(identifier, pi=pi, by=by)
-    if payment.events.filter(cause="report_error", kind=EventKind.NOTED).count() < ERRORS_KEPT:
+    if payment.events.filter(cause=Cause.REPORT_ERROR, kind=EventKind.NOTED).count() < ERRORS_KEPT:
         with transaction.atomic(durable=True):
             record(payment, EventKind.NOTED, by=by, note=text[:200])
     return _settle_unless_completed(payment, pi=pi, by=by)
@@ -174,7 +168,7 @@ def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPay
 def recover(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     """This will finish a payment that an earlier visit left open: with a transaction it is completed, without
     one it is cancelled, so that the buyer is never locked out. May come before sign-in."""
-    by, pi = _by(caller, "recover"), PiClient(seconds=CALLBACK_SECONDS)
+    by, pi = _by(caller, Cause.RECOVER), PiClient(seconds=CALLBACK_SECONDS)
     return _settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
 
 
@@ -199,7 +193,7 @@ def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: By) -> PiPayme
         # Pi may not have heard of the transaction yet.
         payment = settle(_complete_at_once(payment, txid, pi=pi, by=by), pi=pi, by=by)
     if payment.txid is None:
-        attend(payment, PAID_ELSEWHERE)
+        set_notice(payment, Notice.PAID_ON_CHAIN_ONLY)
     return payment
 
 
@@ -263,7 +257,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
     tried: set[str] = set()
     while step := _next_step(payment, shown, give_up=give_up):
         if step in tried:
-            attend(payment, f"{UNMOVED} “{step}”, but its record has not moved.")
+            set_notice(payment, Notice.NOT_MOVED, step)
             raise Contradiction(f"Pi answered {step} of {payment}, but nothing has moved")
         tried.add(step)
         try:
@@ -275,7 +269,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
             if _next_step(payment, shown, give_up=give_up) == step:
                 return _stuck(payment, shown, refusal, by=by)
         payment = fold(payment, shown, by=by)
-    calm(payment)
+    clear_notice(payment)
     return payment
 
 
@@ -311,21 +305,24 @@ def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: 
     """
     is_gone = payment.txid is not None and shown.txid is None
     if is_gone or (refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified):
-        calm(payment)
+        clear_notice(payment)
         if timezone.now() - _doubted_since(payment, refusal, by=by) < PATIENCE:
             return payment
         return record_failed(payment, by=by, note=str(refusal))
-    attend(payment, f"{STUCK} ({refusal})"[:200])
+    set_notice(payment, Notice.PI_REFUSES, str(refusal))
     raise refusal
 
 
 def _doubted_since(payment: PiPayment, refusal: PiRefused, *, by: By) -> datetime:
-    """When Pi first refused to verify its transaction; noted, if that is now. A browser's word is none."""
-    doubts = payment.events.filter(note__startswith=NOT_YET).exclude(cause="report_error")
-    if not doubts.exists():
+    """Return when Pi first refused to verify its transaction: now, if it never did."""
+    now = timezone.now()
+    if payment.doubted_at is None:
         with transaction.atomic(durable=True):
-            record(payment, EventKind.NOTED, by=by, note=f"{NOT_YET} ({refusal})")
-    return doubts.values_list("at", flat=True).earliest("pk")
+            if PiPayment.objects.filter(pk=payment.pk, doubted_at=None).update(doubted_at=now):
+                note = f"Pi does not verify its transaction yet ({refusal})"
+                record(payment, EventKind.NOTED, by=by, note=note)
+        payment.refresh_from_db(fields=["doubted_at"])
+    return payment.doubted_at or now
 
 
 # The gate, and what stands around it -----------------------------------------------------------------
@@ -427,7 +424,7 @@ def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -
             raise PiUnclear(str(refusal)) from refusal
         if known is not None:
             # What is over, or staff closed for that reason, needs no more of their attention.
-            attend(known, NOT_SHOWN) if known.status in UNFINISHED else calm(known)
+            set_notice(known, Notice.NOT_SHOWN) if known.status in UNFINISHED else clear_notice(known)
         raise UnknownPayment(identifier) from refusal
     if shown.direction != "user_to_app":
         raise UnknownPayment(identifier)
@@ -481,5 +478,5 @@ def _soon() -> datetime:
     return timezone.now() + LOOK_SOON
 
 
-def _by(caller: Pioneer | None, cause: str) -> By:
+def _by(caller: Pioneer | None, cause: Cause) -> By:
     return By(f"pioneer {caller}" if caller is not None else "stranger", cause)

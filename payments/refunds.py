@@ -11,10 +11,9 @@ from django.db import transaction
 
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By, begin, move
-from payments.statuses import PaymentStatus, RefundStatus
+from payments.statuses import PaymentStatus, RefundOrigin, RefundStatus
 
-# Who asks for a refund that nobody in particular decided: of money that an order could not use.
-THE_SHOP = "the shop"
+THE_SHOP = "the shop"  # as `asked_by` names it; whether the shop asked is decided by `origin`
 COUNTED = tuple(set(RefundStatus) - {RefundStatus.REJECTED})
 
 
@@ -41,8 +40,13 @@ def flag_for_refund(payment: PiPayment, *, reason: str, by: By) -> Refund:
         return request_refund(payment, reason=reason, by=by)
 
 
-def request_refund(payment: PiPayment, *, reason: str, by: By, asked_by: str = "") -> Refund:
-    """This will write the request, inside the caller's transaction, in which the payment is locked."""
+def request_refund(
+    payment: PiPayment, *, reason: str, by: By, origin: RefundOrigin = RefundOrigin.PERSON
+) -> Refund:
+    """Write the request, inside the caller's transaction, in which the payment is locked.
+
+    Raise RefundImpossible when nothing is left, or when the money never came.
+    """
     amount = refundable(payment)
     if amount <= 0:
         raise RefundImpossible(f"nothing of payment {payment} is left to refund")
@@ -51,7 +55,8 @@ def request_refund(payment: PiPayment, *, reason: str, by: By, asked_by: str = "
         order=payment.order,
         amount=amount,
         reason=reason[:200],
-        asked_by=asked_by or by.actor,
+        origin=origin,
+        asked_by=THE_SHOP if origin == RefundOrigin.SHOP else by.actor,
     )
     begin(refund, by=by, note=reason)
     return refund

@@ -24,10 +24,11 @@ from catalog import stock
 from catalog.models import Delivery, Variant
 from payments import protocol, refunds
 from payments.delivery import fulfil_if_complete, hand_over
-from payments.fold import calm, record_cancelled, record_failed
+from payments.fold import record_cancelled, record_failed
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.moves import By, record
+from payments.notices import clear_notice
 from payments.pi_client import PiClient, PiRefused
 from payments.statuses import (
     REFUND_UNDER_WAY,
@@ -105,7 +106,7 @@ def close_missing(payment: PiPayment, *, pi: PiClient, by: By, note: str = "") -
             raise
         close = record_failed if payment.status == PaymentStatus.SUBMITTED else record_cancelled
         payment = close(payment, by=by, note=f"Pi does not know it. {note}".strip())
-        calm(payment)
+        clear_notice(payment)
         return payment
     return protocol.settle(payment, pi=pi, by=by)
 

@@ -58,6 +58,30 @@ class ReviewReason(models.TextChoices):
     TX_UNVERIFIED = "tx_unverified", "Pi does not verify the transaction"
 
 
+class Notice(models.TextChoices):
+    """What the shop itself tells staff about an order or a payment.
+
+    The sentences may be reworded and translated at any time: code decides by the value alone. What people
+    write to each other stands in `attention`, which the shop never touches.
+    """
+
+    NOT_SHOWN = "not_shown", "Pi does not show it any more."
+    PI_REFUSES = "pi_refuses", "Pi refuses what comes next."
+    NOT_MOVED = "not_moved", "Pi answered, but its record has not moved."
+    UNANSWERED = "unanswered", "Pi gives no clear answer about it."
+    UNVERIFIED = "unverified", "Pi shows a transaction and does not verify it. Look on the chain."
+    FOREIGN_TRANSACTION = "foreign_transaction", "Pi shows a transaction that belongs to another payment."
+    PAID_ON_CHAIN_ONLY = (
+        "paid_on_chain_only",
+        "The chain shows a transaction for it, but Pi does not take it.",
+    )
+    UNUSABLE_MONEY = "unusable_money", "Money arrived that it cannot use; a refund is requested."
+
+
+# These hold only until Pi gives a clear answer, and give way to all others.
+PASSING_NOTICES = (Notice.NOT_SHOWN, Notice.PI_REFUSES, Notice.NOT_MOVED, Notice.UNANSWERED)
+
+
 class PaymentStatus(models.TextChoices):
     CREATED = "created", "seen at Pi"
     APPROVING = "approving", "goods held, approval asked of Pi"
@@ -103,6 +127,11 @@ OPEN = (PaymentStatus.CREATED, *LIVE)
 UNFINISHED = (*OPEN, PaymentStatus.SUBMITTED)
 
 
+class RefundOrigin(models.TextChoices):
+    SHOP = "shop", "the shop, for money that no order could use"
+    PERSON = "person", "a person"
+
+
 class RefundStatus(models.TextChoices):
     REQUESTED = "requested", "requested"
     APPROVED = "approved", "approved"
@@ -130,3 +159,30 @@ REFUND_UNDER_WAY = (
     RefundStatus.SUBMITTED,
     RefundStatus.DONE,
 )
+
+
+class Cause(models.TextChoices):
+    """Through which entry point a change came; the value stands in its event."""
+
+    PLACE_ORDER = "place_order"
+    APPROVE = "approve"
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    REPORT_ERROR = "report_error"
+    RECOVER = "recover"
+    CANCEL_ORDER = "cancel_order"
+    REOPEN = "reopen"
+    RECONCILE_PAYMENTS = "reconcile_payments"
+    CLEANUP_STALE_ORDERS = "cleanup_stale_orders"
+    RECOVER_PAYMENTS = "recover_payments"
+    # What staff do in the admin.
+    ATTENTION = "attention"
+    DISMISS_NOTICE = "dismiss_notice"
+    CLEAN_UP = "clean_up"
+    ASK_PI = "ask_pi"
+    LOOK_ON_CHAIN = "look_on_chain"
+    SHIP = "ship"
+    HONOUR = "honour"
+    CLOSE_MISSING = "close_missing"
+    FLAG_REFUND = "flag_refund"
+    REJECT_REFUND = "reject_refund"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q, QuerySet
@@ -16,12 +18,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from payments import protocol
-from payments.fold import UNANSWERED, Contradiction, attend
+from payments.fold import Contradiction
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, Overtaken
+from payments.notices import set_notice
 from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import UnknownPayment
-from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
+from payments.statuses import UNFINISHED, Notice, OrderStatus, PaymentStatus
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +38,24 @@ OLD = timedelta(hours=1)
 LATE_WATCH = timedelta(hours=24)
 
 Proceed = Callable[[], bool]
+Row = TypeVar("Row", PiPayment, Order)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Row]):
+    """What became of one payment or order: its status now, and the name of the error that kept it from being
+    settled, or nothing. `subject` is as it was before."""
+
+    subject: Row
+    status: str
+    problem: str = ""
+
+    @property
+    def has_moved(self) -> bool:
+        return not self.problem and self.status != self.subject.status
+
+    def __str__(self) -> str:
+        return f"trouble: {self.problem}" if self.problem else self.status
 
 
 def claim_next() -> PiPayment | None:
@@ -49,31 +70,32 @@ def claim_next() -> PiPayment | None:
     return payment
 
 
-def reconcile_due(*, proceed: Proceed, by: By) -> Iterator[tuple[PiPayment, str]]:
-    """This will settle every payment that is due, one by one, and yield it with what became of it.
+def reconcile_due(*, proceed: Proceed, by: By) -> Iterator[Outcome[PiPayment]]:
+    """Settle every payment that is due, one by one, and yield what became of each.
 
     Stops when `proceed` says so. Raises PiUnclear or PiMisconfigured at the first answer that says that Pi
     cannot be asked now: the rest would fare the same, and keeps its place in the queue.
     """
     while proceed() and (payment := claim_next()) is not None:
-        yield payment, _settle_one(payment, by=by)
+        yield _settle_one(payment, by=by)
 
 
-def _settle_one(payment: PiPayment, *, by: By) -> str:
+def _settle_one(claimed: PiPayment, *, by: By) -> Outcome[PiPayment]:
+    payment = claimed
     try:
-        payment = protocol.reconcile(payment, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
-        outcome = payment.status
+        payment = protocol.reconcile(claimed, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
+        outcome = Outcome(claimed, payment.status)
     except (UnknownPayment, PiRefused, Overtaken, Contradiction) as problem:
-        # This one alone is in trouble; its `attention` says so to staff.
+        # This one alone is in trouble; its notice says so to staff.
         logger.warning("payment %s: %s %s", payment, type(problem).__name__, problem)
-        outcome = f"trouble: {type(problem).__name__}"
+        outcome = Outcome(claimed, claimed.status, type(problem).__name__)
         if not isinstance(problem, UnknownPayment | PiRefused):
             return outcome
     except (PiUnclear, PiMisconfigured, DatabaseError):
         # Whether it is this payment's trouble or everybody's, somebody should know by now.
         payment.refresh_from_db()
         if payment.next_check_at is not None and timezone.now() - payment.created_at >= OLD:
-            attend(payment, UNANSWERED)
+            set_notice(payment, Notice.UNANSWERED)
         raise
     _end_watch(payment)
     return outcome
@@ -100,8 +122,8 @@ def plan(order: Order) -> str:
     return "would expire; nothing is held for it"
 
 
-def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterator[tuple[Order, str]]:
-    """This will close the given orders one by one and yield each with what became of it."""
+def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterator[Outcome[Order]]:
+    """Close the given orders one by one and yield what became of each."""
     for order in orders:
         if not proceed():
             return
@@ -109,9 +131,9 @@ def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterat
             protocol.expire(order, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
         except (UnknownPayment, PiRefused, Overtaken, Contradiction) as problem:
             logger.warning("order %s: %s %s", order, type(problem).__name__, problem)
-            yield order, f"trouble: {type(problem).__name__}"
+            yield Outcome(order, order.status, type(problem).__name__)
         else:
-            yield order, order.status
+            yield Outcome(order, order.status)
 
 
 def overdue_checks() -> QuerySet[PiPayment]:

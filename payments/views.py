@@ -42,6 +42,7 @@ from payments.serializers import (
     StrictText,
 )
 from payments.sign_in import remember, sign_in
+from payments.statuses import Cause
 from payments.throttles import (
     AccessTokenThrottle,
     CallbackThrottle,
@@ -287,7 +288,7 @@ class CancelOrder(OrdersView):
     @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
     def post(self, request: Request, reference: str) -> Response:
         """Give the order up. A payment under way is cancelled at Pi first; a paid one answers 409."""
-        by = By(f"pioneer {signed_in(request)}", "cancel_order")
+        by = By(f"pioneer {signed_in(request)}", Cause.CANCEL_ORDER)
         return self.tell(protocol.cancel_order(self.own(reference), by=by))
 
 
@@ -295,5 +296,5 @@ class ReopenOrder(OrdersView):
     @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
     def post(self, request: Request, reference: str) -> Response:
         """Try an expired order again, at the same price; 409 when the shop no longer offers that."""
-        by = By(f"pioneer {signed_in(request)}", "reopen")
+        by = By(f"pioneer {signed_in(request)}", Cause.REOPEN)
         return self.tell(protocol.reopen(self.own(reference), by=by))

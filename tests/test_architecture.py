@@ -219,6 +219,25 @@ def locks_leave_foreign_keys_alone(module: Module) -> Iterator[str]:
                 yield f"line {call.lineno} locks without no_key=True"
 
 
+def a_sentence_is_never_data(module: Module) -> Iterator[str]:
+    """Sentences are reworded and translated at any time: decide by a column, a choice or a type. Only what Pi
+    itself puts into words, on the wire, is read there."""
+    if module.package not in SHOP or module.name == "payments.pi_client":
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Compare) and any(map(is_sentence, (node.left, *node.comparators))):
+            yield f"line {node.lineno} compares a sentence"
+    for call in module.calls("startswith", "endswith", "removeprefix", "removesuffix", "count", "index"):
+        of = getattr(call.func, "value", None)
+        looks_into = getattr(of, "attr", getattr(of, "id", "")) in TEXTS_FOR_PEOPLE
+        if looks_into or any(map(is_sentence, call.args)):
+            yield f"line {call.lineno} looks into a sentence"
+    for call in module.calls("filter", "exclude", "get", "Q"):
+        for keyword in call.keywords:
+            if looks_up_a_sentence(keyword):
+                yield f"line {call.lineno} looks up a sentence"
+
+
 def a_file_is_read_in_one_sitting(module: Module) -> Iterator[str]:
     """Long files are where history piled up. Two rooms serve better."""
     if module.package in (*SHOP, SIMULATOR):
@@ -228,6 +247,30 @@ def a_file_is_read_in_one_sitting(module: Module) -> Iterator[str]:
 
 
 # What they look for ----------------------------------------------------------------------------------
+
+TEXTS_FOR_PEOPLE = ("attention", "notice_detail", "notice_text", "note", "reason", "text", "outcome", "label")
+LOOKUPS_INTO_TEXT = tuple(
+    f"{case}{name}" for case in ("", "i") for name in ("startswith", "endswith", "contains", "exact", "regex")
+)
+
+
+# Two words each, and names all the same: so the Platform writes them.
+NETWORKS = ("Pi Network", "Pi Testnet")
+
+
+def is_sentence(node: ast.AST) -> bool:
+    """Whether it is a text of more than one word; a tuple or a set counts when one of its parts is."""
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return any(map(is_sentence, node.elts))
+    text = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(text, str) and " " in text.strip() and text not in NETWORKS
+
+
+def looks_up_a_sentence(keyword: ast.keyword) -> bool:
+    """Whether a keyword of a query reads a text for people: `note__startswith=…`, `reason="two words"`."""
+    names = (keyword.arg or "").split("__")
+    is_text = any(name in TEXTS_FOR_PEOPLE for name in names)
+    return is_text and (names[-1] in LOOKUPS_INTO_TEXT or is_sentence(keyword.value))
 
 
 def keywords(call: ast.Call) -> set[str]:
@@ -281,6 +324,7 @@ RULES: list[Rule] = [
     only_settings_read_the_environment,
     only_the_clients_speak_http,
     locks_leave_foreign_keys_alone,
+    a_sentence_is_never_data,
     a_file_is_read_in_one_sitting,
 ]
 
@@ -398,6 +442,17 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/moves.py", "rows.select_for_update(no_key=False)"),
         ("payments/moves.py", "rows.select_for_update(skip_locked=True)"),
     ],
+    a_sentence_is_never_data: [
+        ("payments/fold.py", "if row.attention.startswith(PASSING):\n    pass"),
+        ("payments/fold.py", "if problem == 'the goods are gone':\n    pass"),
+        ("payments/fold.py", "if text in ('paid late', 'paid twice'):\n    pass"),
+        ("payments/fold.py", "if 'is gone' in text:\n    pass"),
+        ("payments/sweep.py", "trouble = outcome.startswith('trouble')"),
+        ("payments/sweep.py", "trouble = answer.startswith('in trouble')"),
+        ("payments/protocol.py", "events.filter(note__startswith=NOT_YET)"),
+        ("payments/protocol.py", "events.exclude(refund__reason__icontains=word)"),
+        ("payments/ledger.py", "Refund.objects.filter(Q(reason='the goods are gone'))"),
+    ],
     a_file_is_read_in_one_sitting: [
         ("payments/views.py", "x = 1\n" * (MOST_LINES + 1)),
     ],
@@ -450,6 +505,14 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
     ],
     locks_leave_foreign_keys_alone: [
         ("payments/moves.py", "rows.select_for_update(no_key=True, of=('self',))"),
+    ],
+    a_sentence_is_never_data: [
+        ("payments/fold.py", "if row.notice in PASSING_NOTICES or row.attention:\n    pass"),
+        ("payments/fold.py", "if order.attention != shown:\n    pass"),
+        ("payments/fold.py", "if status == 'paid':\n    pass"),
+        ("payments/views.py", "if request.path.startswith('/admin/'):\n    pass"),
+        ("payments/protocol.py", "events.filter(cause=Cause.HONOUR, note='')"),
+        ("tests/payments/test_fold.py", "assert note.startswith('names order')"),
     ],
     a_file_is_read_in_one_sitting: [
         ("payments/views.py", "x = 1\n" * MOST_LINES),

@@ -96,14 +96,14 @@ NEEDS: tuple[tuple[str, str, str, Callable[[], int], str], ...] = (
         "order",
         "payments.view_order",
         "Orders with a note",
-        _orders(~Q(attention="")),
+        _orders(~Q(attention="", notice="")),
         "needs=attention",
     ),
     (
         "pipayment",
         "payments.view_pipayment",
         "Payments with a note",
-        lambda: PiPayment.objects.exclude(attention="").count(),
+        lambda: PiPayment.objects.exclude(attention="", notice="").count(),
         "needs=attention",
     ),
     (

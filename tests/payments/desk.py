@@ -62,7 +62,7 @@ def unverified(buyer: Page, basket: Mapping[str, int]) -> Order:
 def not_verified_for_long(buyer: Page, identifier: str, txid: str) -> None:
     """Pi had its time to verify the signed payment, and still does not: it has failed."""
     buyer.complete(identifier, txid, expect=409)
-    Event.objects.filter(payment__identifier=identifier).update(at=F("at") - protocol.PATIENCE)
+    PiPayment.objects.filter(identifier=identifier).update(doubted_at=F("doubted_at") - protocol.PATIENCE)
     buyer.complete(identifier, txid, expect=409)
 
 

@@ -183,9 +183,11 @@ def test_orders_are_found_by_what_they_need(alice: Page, bob: Page, viewer: Clie
     to_ship = alice.buy({"mug": 1})
     twice = alice.buy({"voucher": 1})
     pay_again(alice, twice)
-    Order.objects.update(attention="")
+    Order.objects.update(notice="")
     noted = alice.buy({"book": 1})
     Order.objects.filter(pk=noted.pk).update(attention="x")
+    noticed = alice.buy({"book": 1})
+    Order.objects.filter(pk=noticed.pk).update(notice="unusable_money")
     review = paid_after_cancel(alice, {"mug": 1})
     stale = Order.objects.get(reference=bob.order({"mug": 1})["reference"])
     Order.objects.filter(pk=stale.pk).update(expires_at=timezone.now())
@@ -195,13 +197,13 @@ def test_orders_are_found_by_what_they_need(alice: Page, bob: Page, viewer: Clie
     by_need = {need: set(found(viewer, Order, f"?needs={need}")) for need in NEEDS_OF_ORDERS}
 
     assert by_need == {
-        "something": {to_ship, twice, noted, review, doubted},
+        "something": {to_ship, twice, noted, noticed, review, doubted},
         "review": {review},
         "ship": {to_ship},
         "refund": {twice, review},
-        "attention": {noted},
+        "attention": {noted, noticed},
         "clean_up": {stale},
-        "nonsense": {to_ship, twice, noted, review, stale, doubted},
+        "nonsense": {to_ship, twice, noted, noticed, review, stale, doubted},
     }
 
 

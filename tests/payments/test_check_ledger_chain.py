@@ -141,7 +141,7 @@ def test_a_payment_that_is_just_being_paid_is_under_way(alice: Page) -> None:
 
 def test_money_that_pi_did_not_verify_is_a_difference_once_it_is_on_the_chain(alice: Page) -> None:
     order = doubted_after(cancel, alice, {"mug": 1})
-    PiPayment.objects.update(attention="", next_check_at=None)
+    PiPayment.objects.update(notice="", next_check_at=None)
 
     printed, error = run("--chain", "1")
 

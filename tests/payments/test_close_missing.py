@@ -20,7 +20,7 @@ BY = By("staff carol", "close_missing")
 def _forgotten(buyer: Page) -> PiPayment:
     _, identifier = buyer.approved({"mug": 1})
     buyer.pi.reset()
-    PiPayment.objects.update(attention="Pi does not show it any more.")
+    PiPayment.objects.update(notice="not_shown")
     return PiPayment.objects.get(identifier=identifier)
 
 
@@ -36,11 +36,11 @@ def test_what_a_missing_payment_holds_is_released(alice: Page) -> None:
     assert counted(Variant.objects.get(sku="mug")) == (0, 10)
 
 
-def test_a_closed_payment_needs_no_attention_any_more(alice: Page) -> None:
+def test_a_closed_payment_needs_no_notice_any_more(alice: Page) -> None:
     payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY, note="the key was changed")
 
     payment.refresh_from_db()
-    assert payment.attention == ""
+    assert payment.notice == ""
     assert payment.events.get(after="cancelled").note == "Pi does not know it. the key was changed"
 
 
@@ -57,7 +57,7 @@ def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
         protocol.reconcile(payment, pi=asking(), by=BY)
 
     payment.refresh_from_db()
-    assert (payment.attention, payment.next_check_at is None) == ("", False)
+    assert (payment.notice, payment.next_check_at is None) == ("", False)
 
 
 def test_what_never_held_goods_is_closed_for_good(alice: Page) -> None:

@@ -403,16 +403,16 @@ def test_the_hold_of_a_signed_payment_never_runs_out(alice: Page) -> None:
     assert (order.status, order.events.last().note) == ("paid", "")
 
 
-def test_money_that_came_needs_no_attention_any_more(alice: Page) -> None:
+def test_money_that_came_needs_no_notice_any_more(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     txid = alice.pi.sign(identifier)
     alice.pi.faults.add("refuse", path="/complete", times=2, status=400, body={"error": "never_heard_of"})
     alice.complete(identifier, txid, expect=409)
-    assert PiPayment.objects.get().attention.startswith("Pi refuses what comes next")
+    assert PiPayment.objects.get().notice == "pi_refuses"
 
     alice.complete(identifier, txid)
 
-    assert PiPayment.objects.get().attention == ""
+    assert PiPayment.objects.get().notice == ""
 
 
 def test_complete_costs_a_fixed_number_of_queries(

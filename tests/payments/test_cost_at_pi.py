@@ -219,11 +219,13 @@ def desk_without_pi(alice: Page) -> int:
         for refund in refunds:
             carol.post(deed_url(refund, "reject_refund"), {"note": "sent by hand"})
         carol.post(deed_url(payment, "look_on_chain"))
+        PiPayment.objects.filter(pk=payment.pk).update(notice="unanswered")
+        carol.post(deed_url(payment, "dismiss_notice"))
 
     cost = asked(alice.pi, act)
     assert [entry[2].partition(":")[0] for entry in logged()] == [
         *("Ship", "Hand the goods over", "Flag for refund", "Flag for refund"),
-        *("Reject refund", "Reject refund", "Look on the chain"),
+        *("Reject refund", "Reject refund", "Look on the chain", "Dismiss notice"),
     ]
     return cost
 
@@ -333,7 +335,8 @@ DOORS: dict[str, Callable[[Page], int]] = {
     "“Ask Pi again”, about an order: per payment": ask_about_order,
     "“Close missing payment”": close_missing,
     "“Clean up stale orders”: per order": clean_up_in_the_admin,
-    "“Ship”, “Hand the goods over”, “Flag for refund”, “Reject refund”, “Look on the chain”": desk_without_pi,
+    "“Ship”, “Hand the goods over”, “Flag for refund”, “Reject refund”, “Look on the chain”, "
+    "“Dismiss notice”": desk_without_pi,
     "`reconcile_payments`: per payment": reconcile,
     "`cleanup_stale_orders`: per order": clean_up,
     "`check_ledger --pi`: per payment": check_ledger,

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
-from payments.fold import Contradiction, attend, calm, fold, record_failed
+from payments.fold import Contradiction, fold, record_failed
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted, variant
@@ -91,7 +91,7 @@ def while_another_holds_the_goods() -> PiPayment:
     return paid_for(ordered("reserved"))
 
 
-NOTHING = "Money arrived that it cannot use; a refund is requested."
+NOTHING = "unusable_money"
 UNUSABLE: list[tuple[Any, str, str | None, str, str]] = [
     (orphan, "no order for it (unknown)", None, "", ""),
     (refused, "no order for it (unknown_order)", None, "", ""),
@@ -128,20 +128,21 @@ UNUSABLE: list[tuple[Any, str, str | None, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("story", "reason", "status", "note", "attention"), UNUSABLE)
+@pytest.mark.parametrize(("story", "reason", "status", "note", "notice"), UNUSABLE)
 def test_money_that_cannot_be_used_goes_back_and_says_why(
-    story: Any, reason: str, status: str | None, note: str, attention: str
+    story: Any, reason: str, status: str | None, note: str, notice: str
 ) -> None:
     payment = story()
 
     refund = Refund.objects.get(payment=payment)
     assert (payment.status, payment.txid is not None, payment.next_check_at) == ("completed", True, None)
-    assert (refund.reason, refund.asked_by, refund.status) == (reason, "the shop", "requested")
+    assert (refund.reason, refund.origin, refund.asked_by) == (reason, "shop", "the shop")
+    assert refund.status == "requested"
     order = payment.order
     if order is not None:
         order.refresh_from_db()
         moved = order.events.filter(kind="moved").last()
-        assert (order.status, order.attention) == (status, attention)
+        assert (order.status, order.notice) == (status, notice)
         assert (moved.note if moved else "") == note
 
 
@@ -229,16 +230,15 @@ def test_a_failed_payment_sends_only_an_open_order_to_review(status: str, become
 
     assert Order.objects.get().status == becomes
     payment.refresh_from_db()
-    assert bool(payment.attention) is (becomes != "needs_review"), "one of them is shown to staff"
+    assert bool(payment.notice) is (becomes != "needs_review"), "one of them is shown to staff"
 
 
-def test_a_failed_payment_without_an_order_asks_for_attention() -> None:
+def test_a_failed_payment_without_an_order_gets_a_notice() -> None:
     payment = rows.payment("submitted")
 
     record_failed(payment, by=BY, note="no such memo")
 
-    said = "Pi shows a transaction and does not verify it. Look on the chain."
-    assert PiPayment.objects.get().attention == said
+    assert PiPayment.objects.get().notice == "unverified"
 
 
 def test_a_failed_payment_leaves_an_order_alone_that_another_payment_holds() -> None:
@@ -253,7 +253,7 @@ def test_a_failed_payment_leaves_an_order_alone_that_another_payment_holds() -> 
 def test_what_the_shop_itself_gives_back_has_paid_for_nothing(status: str, refunds: int) -> None:
     order = ordered("paid")
     unused = rows.payment("completed", order=order)
-    rows.refund(status, payment=unused, order=order, asked_by="the shop")
+    rows.refund(status, payment=unused, order=order, origin="shop")
 
     fold(rows.payment("submitted", order=order, txid=TXID), rows.shown(**COMPLETED), by=BY)
 
@@ -272,7 +272,7 @@ def test_the_transaction_of_another_payment_is_not_taken_over() -> None:
 
     payment.refresh_from_db()
     assert (payment.status, payment.txid) == ("created", None)
-    assert payment.attention == "Pi shows a transaction that belongs to another payment."
+    assert payment.notice == "foreign_transaction"
 
 
 @pytest.mark.parametrize("status", ["submitted", "failed"])
@@ -311,49 +311,6 @@ def test_a_record_that_is_no_longer_what_passed_the_gate_is_refused_once() -> No
     assert list(refusals) == [
         (BY.actor, BY.cause, "no longer what was approved: amount_mismatch"),
     ]
-
-
-def test_attention_is_written_and_taken_back() -> None:
-    payment, other = rows.payment(), rows.payment()
-
-    attend(payment, "look here")
-    assert list(PiPayment.objects.order_by("pk").values_list("attention", flat=True)) == ["look here", ""]
-
-    attend(payment, "look there")
-    calm(payment)
-    assert (payment.attention, PiPayment.objects.get(pk=payment.pk).attention) == ("look here",) * 2
-    assert other.attention == ""
-
-
-@pytest.mark.parametrize(
-    "passing",
-    [
-        "Pi does not show it any more.",
-        "Pi refuses what comes next (no)",
-        "Pi answered “cancel”, but its record has not moved.",
-        "Pi gives no clear answer about it.",
-    ],
-)
-def test_what_is_said_until_pi_gives_a_clear_answer_is_written_over_and_taken_back(passing: str) -> None:
-    payment = rows.payment()
-    attend(payment, passing)
-    attend(payment, "look here")
-    assert PiPayment.objects.get().attention == "look here"
-
-    PiPayment.objects.update(attention=passing)
-    payment = PiPayment.objects.get()
-    calm(payment)
-    assert (payment.attention, PiPayment.objects.get().attention) == ("", "")
-
-
-@pytest.mark.parametrize("meanwhile", [{"status": "approving"}, {"attention": "Alice phoned"}])
-def test_who_knows_only_how_it_was_asks_for_no_attention(meanwhile: dict[str, str]) -> None:
-    payment = ordered("reserved").held_by
-    PiPayment.objects.update(**meanwhile)
-
-    attend(payment, "look here")
-
-    assert PiPayment.objects.get().attention == meanwhile.get("attention", "")
 
 
 def test_a_variant_that_nobody_counts_is_held_and_released_all_the_same() -> None:

@@ -230,7 +230,7 @@ def paid_by_nobody(alice: Page) -> None:
 
 
 def honoured_by_a_machine(alice: Page) -> None:
-    staff.honour(unverified(alice, {"mug": 1}), by=By("reconcile_payments", "honour"))
+    staff.honour(unverified(alice, {"mug": 1}), by=By("reconcile_payments", "reconcile_payments"))
 
 
 def refund_above_its_payment(alice: Page) -> None:

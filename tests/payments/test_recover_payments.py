@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from payments import protocol
 from payments.management.commands import recover_payments
 from payments.models import Order, PiPayment, Refund
+from payments.statuses import Notice
 from tests.payments.desk import asking, everything, story, unverified
 from tests.payments.page import Page, acts, status_of
 
@@ -122,10 +123,10 @@ def test_a_cancelled_payment_that_was_paid_is_trouble_for_staff(alice: Page) -> 
     printed, error = run()
 
     assert printed == [
-        f"{identifier}: trouble: {protocol.PAID_ELSEWHERE} (cancelled → cancelled, order {order})"
+        f"{identifier}: trouble: {Notice.PAID_ON_CHAIN_ONLY.label} (cancelled → cancelled, order {order})"
     ]
     assert error == "1 payments are in trouble: look at them in the admin."
-    assert PiPayment.objects.get().attention == protocol.PAID_ELSEWHERE
+    assert PiPayment.objects.get().notice == Notice.PAID_ON_CHAIN_ONLY
 
 
 def test_what_pi_verifies_long_after_it_failed_is_recorded(alice: Page) -> None:

@@ -14,8 +14,8 @@ from catalog.models import Variant
 from catalog.stock import OutOfStock
 from payments import protocol
 from payments.fold import Contradiction, fold
-from payments.models import Event, EventKind, Pioneer, PiPayment
-from payments.moves import By, Overtaken, record
+from payments.models import Event, Pioneer, PiPayment
+from payments.moves import By, Overtaken
 from payments.ordering import Refused
 from payments.pi_client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
@@ -90,11 +90,12 @@ def test_a_transaction_that_pi_does_not_verify_has_failed_for_pis_reason(code: s
 @pytest.mark.parametrize("code", ["verification_failed", "not_verified"])
 def test_pi_has_ten_minutes_to_verify_a_transaction(code: str) -> None:
     payment = doubted(timedelta(minutes=9.9))
+    since = payment.doubted_at
 
     payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "not yet"), by=BY)
 
-    assert (payment.status, payment.attention) == ("submitted", "")
-    assert payment.events.filter(note__startswith=protocol.NOT_YET).count() == 1, "noted once"
+    assert (payment.status, payment.notice, payment.doubted_at) == ("submitted", "", since)
+    assert not payment.events.filter(kind="noted").exists(), "noted with the first refusal alone"
 
 
 def test_the_ten_minutes_begin_with_the_first_refusal(alice: Page) -> None:
@@ -103,24 +104,35 @@ def test_the_ten_minutes_begin_with_the_first_refusal(alice: Page) -> None:
     alice.pi.faults.add("down", path="complete", times=1)
     alice.cancel(identifier, expect=503)
     assert status_of(identifier) == "submitted"
-    Event.objects.update(at=timezone.now() - timedelta(hours=1))
+    before = timezone.now()
 
     alice.complete(identifier, txid, expect=409)
 
     payment = PiPayment.objects.get()
-    first = payment.events.get(note__startswith="Pi does not verify its transaction yet (")
-    assert (payment.status, first.kind, first.cause) == ("submitted", "noted", "complete")
+    first = payment.events.get(kind="noted")
+    assert (payment.status, first.cause) == ("submitted", "complete")
     assert "not_verified" in first.note
+    assert payment.doubted_at is not None
+    assert before <= payment.doubted_at <= first.at
+
+
+def test_a_first_refusal_that_two_hear_at_once_is_noted_once(alice: Page) -> None:
+    payment = fold(rows.payment(), rows.shown(txid=TXID), by=BY)
+    stale = PiPayment.objects.get()
+
+    for copy in (payment, stale):
+        protocol._stuck(copy, rows.shown(txid=TXID), PiRefused("not_verified", "not yet"), by=BY)
+
+    assert payment.doubted_at == stale.doubted_at == PiPayment.objects.get().doubted_at
+    assert Event.objects.filter(kind="noted").count() == 1
 
 
 def test_what_a_browser_says_begins_no_ten_minutes(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
-    protocol.report_error(identifier, f"{protocol.NOT_YET} (a lie)", caller=None)
-    Event.objects.update(at=timezone.now() - timedelta(hours=1))
 
-    alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
+    protocol.report_error(identifier, "Pi does not verify its transaction yet (a lie)", caller=None)
 
-    assert status_of(identifier) == "submitted"
+    assert PiPayment.objects.get().doubted_at is None
 
 
 @pytest.mark.parametrize("code", ["cancelled_payment", "missing_txid", "verification_failed"])
@@ -135,25 +147,21 @@ def test_only_what_had_a_transaction_can_lose_it() -> None:
         protocol._stuck(rows.payment("approved"), rows.shown(), PiRefused("no_reason", "no"), by=BY)
 
 
-def test_a_doubted_payment_needs_no_other_attention() -> None:
+def test_a_doubted_payment_needs_no_other_notice() -> None:
     payment = doubted(timedelta(minutes=1))
-    PiPayment.objects.update(attention="Pi gives no clear answer about it.")
+    PiPayment.objects.update(notice="unanswered")
     payment.refresh_from_db()
 
     protocol._stuck(payment, rows.shown(txid=TXID), PiRefused("not_verified", "not yet"), by=BY)
 
-    assert PiPayment.objects.get().attention == ""
+    assert PiPayment.objects.get().notice == ""
 
 
 def doubted(ago: timedelta) -> PiPayment:
-    """A payment whose transaction Pi has refused to verify so long ago; other events are older and newer."""
+    """Return a payment whose transaction Pi has refused to verify for that long."""
     payment = fold(rows.payment(), rows.shown(txid=TXID), by=BY)
-    record(payment, EventKind.NOTED, by=BY, note="older")
-    record(payment, EventKind.NOTED, by=BY, note=f"{protocol.NOT_YET} (the first)")
-    first = payment.events.filter(note__startswith=protocol.NOT_YET)
-    Event.objects.exclude(pk__in=first).update(at=timezone.now() - timedelta(days=2))
-    first.update(at=timezone.now() - ago)
-    record(payment, EventKind.NOTED, by=BY, note="newer")
+    PiPayment.objects.update(doubted_at=timezone.now() - ago)
+    payment.refresh_from_db()
     return payment
 
 
@@ -203,10 +211,7 @@ def test_what_pi_answers_without_doing_it_is_asked_once(alice: Page) -> None:
 
     payment = PiPayment.objects.get()
     assert acts(alice.pi) == ["GET", "cancel"]
-    assert (payment.status, payment.attention) == (
-        "approved",
-        "Pi answered “cancel”, but its record has not moved.",
-    )
+    assert (payment.status, payment.notice, payment.notice_detail) == ("approved", "not_moved", "cancel")
 
 
 def test_not_completed_says_what_is_true(alice: Page) -> None:
@@ -252,7 +257,7 @@ def test_what_pi_refuses_without_a_reason_that_we_know_is_for_staff_to_look_at()
         protocol._stuck(payment, rows.shown(), PiRefused("missing_scope", "x" * 500), by=BY)
 
     payment.refresh_from_db()
-    assert payment.attention == f"{protocol.STUCK} ({'x' * 500})"[:200]
+    assert (payment.notice, payment.notice_detail) == ("pi_refuses", "x" * 200)
 
 
 def test_what_the_chain_shows_is_signed_by_whoever_found_it(alice: Page) -> None:
@@ -414,7 +419,7 @@ def test_what_vanishes_between_two_questions_is_for_staff_to_look_at(alice: Page
         protocol.recover(identifier, caller=None)
 
     payment = PiPayment.objects.get()
-    assert (payment.status, payment.attention) == ("approved", protocol.NOT_SHOWN)
+    assert (payment.status, payment.notice) == ("approved", "not_shown")
 
 
 def test_what_pi_refuses_and_does_not_explain_is_asked_once(alice: Page) -> None:
@@ -426,7 +431,7 @@ def test_what_pi_refuses_and_does_not_explain_is_asked_once(alice: Page) -> None
         protocol.recover(identifier, caller=None)
 
     assert acts(alice.pi) == ["GET", "cancel", "GET"]
-    assert PiPayment.objects.get().attention.startswith(protocol.STUCK)
+    assert PiPayment.objects.get().notice == "pi_refuses"
 
 
 def test_a_rival_that_pi_does_not_know_keeps_the_goods_until_staff_decide(alice: Page) -> None:

@@ -345,12 +345,11 @@ class People:
     def clean_up(self) -> str:
         return self.sweep(sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=CLEANER))
 
-    def sweep(self, rows: Iterator[tuple[Order | PiPayment, str]]) -> str:
+    def sweep(self, outcomes: Iterator[sweep.Outcome]) -> str:
         told = []
 
         def run() -> None:
-            for row, outcome in rows:
-                told.append(f"{row} {outcome}")
+            told.extend(f"{outcome.subject} {outcome}" for outcome in outcomes)
 
         try:
             self.shop.ours(run)

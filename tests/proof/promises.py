@@ -110,6 +110,7 @@ def pass_time(pi: Simulator, span: timedelta) -> None:
     PiPayment.objects.update(
         created_at=F("created_at") - span,
         held_at=F("held_at") - span,
+        doubted_at=F("doubted_at") - span,
         next_check_at=F("next_check_at") - span,
     )
     Event.objects.update(at=F("at") - span)
@@ -122,10 +123,10 @@ def sweep_once() -> list[tuple[str, str]]:
     """
     told: list[tuple[str, str]] = []
     try:
-        for payment, outcome in sweep.reconcile_due(proceed=lambda: True, by=SWEEPER):
-            told.append((payment.identifier, outcome))
-        for order, outcome in sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=CLEANER):
-            told.append((order.reference, outcome))
+        payments = sweep.reconcile_due(proceed=lambda: True, by=SWEEPER)
+        told.extend((outcome.subject.identifier, str(outcome)) for outcome in payments)
+        orders = sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=CLEANER)
+        told.extend((outcome.subject.reference, str(outcome)) for outcome in orders)
     except PiError as error:
         told.append(("", type(error).__name__))
     return told

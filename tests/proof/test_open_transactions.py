@@ -148,8 +148,8 @@ def releaser(name: str, page: Page, order: Order, identifier: str) -> Actor:
     doors: dict[str, Actor] = {
         "cancel_order": partial(page.post, f"/api/orders/{order.reference}/cancel/", {}, expect=None),
         "clean-up": lambda: [
-            outcome
-            for _, outcome in sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=SWEEPER)
+            str(outcome)
+            for outcome in sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=SWEEPER)
         ],
     }
     return doors.get(name) or actor(name, page, identifier, "")

@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from payments.management.stopping import stop_on_signals
 from payments.moves import By
 from payments.pi_client import PiError
-from payments.statuses import OrderStatus
+from payments.statuses import Cause, OrderStatus
 from payments.sweep import expire_stale, plan, stale_orders
 
-BY = By("cleanup_stale_orders", "cleanup_stale_orders")
+BY = By("cleanup_stale_orders", Cause.CLEANUP_STALE_ORDERS)
 
 
 class Command(BaseCommand):
@@ -43,11 +43,14 @@ class Command(BaseCommand):
         closed = left = trouble = 0
         with stop_on_signals() as stop:
             try:
-                for order, outcome in expire_stale(stale_orders(), proceed=lambda: not stop.wanted, by=BY):
-                    self.stdout.write(f"{order}: {outcome}")
-                    closed += outcome == OrderStatus.EXPIRED
-                    trouble += outcome.startswith("trouble")
-                    left += outcome != OrderStatus.EXPIRED and not outcome.startswith("trouble")
+                for outcome in expire_stale(stale_orders(), proceed=lambda: not stop.wanted, by=BY):
+                    self.stdout.write(f"{outcome.subject}: {outcome}")
+                    if outcome.problem:
+                        trouble += 1
+                    elif outcome.status == OrderStatus.EXPIRED:
+                        closed += 1
+                    else:
+                        left += 1
             except PiError as error:
                 raise CommandError(f"Pi cannot be asked now ({error}). Nothing more was changed.") from error
             finally:

@@ -12,9 +12,10 @@ from django.db import close_old_connections
 from payments.management.stopping import Stop, stop_on_signals
 from payments.moves import By
 from payments.pi_client import PiError
+from payments.statuses import Cause
 from payments.sweep import reconcile_due
 
-BY = By("reconcile_payments", "reconcile_payments")
+BY = By("reconcile_payments", Cause.RECONCILE_PAYMENTS)
 
 
 class Command(BaseCommand):
@@ -47,14 +48,14 @@ class Command(BaseCommand):
         """
         asked = moved = trouble = 0
         try:
-            for payment, outcome in reconcile_due(proceed=lambda: not stop.wanted, by=BY):
+            for outcome in reconcile_due(proceed=lambda: not stop.wanted, by=BY):
                 asked += 1
-                if outcome.startswith("trouble"):
+                if outcome.problem:
                     trouble += 1
-                    self.stderr.write(f"{payment}: {outcome}")
-                elif outcome != payment.status:
+                    self.stderr.write(f"{outcome.subject}: {outcome}")
+                elif outcome.has_moved:
                     moved += 1
-                    self.stdout.write(f"{payment}: {payment.status} → {outcome}")
+                    self.stdout.write(f"{outcome.subject}: {outcome.subject.status} → {outcome}")
         except PiError as error:
             return f"Pi cannot be asked now ({error}). The rest keeps its place in the queue."
         except DatabaseProblem as error:

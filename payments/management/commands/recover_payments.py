@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +18,10 @@ from payments.models import PiPayment
 from payments.moves import By, Overtaken
 from payments.pi_client import PiClient, PiError, PiRefused
 from payments.protocol import UnknownPayment, recover_paid
-from payments.statuses import PaymentStatus
+from payments.statuses import Cause, PaymentStatus
 from payments.sweep import SECONDS_PER_PAYMENT
 
-BY = By("recover_payments", "recover_payments")
+BY = By("recover_payments", Cause.RECOVER_PAYMENTS)
 # At most five questions a second: the buyers' payments come first.
 REST_SECONDS = 0.2
 
@@ -79,33 +80,44 @@ class Command(BaseCommand):
             try:
                 outcome = _settle(entry)
             except (PiRefused, Overtaken, Contradiction) as problem:
-                outcome = f"trouble: {problem}"
+                outcome = Outcome(str(problem), is_trouble=True)
             except PiError as error:
                 raise CommandError(
                     f"Pi cannot be asked now ({error}). Run it again: what is done stays done."
                 ) from error
-            trouble += outcome.startswith("trouble")
+            trouble += outcome.is_trouble
             self.stdout.write(f"{entry.memo}: {outcome}")
         if trouble:
             raise CommandError(f"{trouble} payments are in trouble: look at them in the admin.")
 
 
-def _settle(entry: ChainEntry) -> str:
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one transaction, for people; `is_trouble` when staff should look at it."""
+
+    text: str
+    is_trouble: bool = False
+
+    def __str__(self) -> str:
+        return f"trouble: {self.text}" if self.is_trouble else self.text
+
+
+def _settle(entry: ChainEntry) -> Outcome:
     if not came_in(entry):
-        return "trouble: it went out, and no refund of ours knows it"
+        return Outcome("it went out, and no refund of ours knows it", is_trouble=True)
     known = PiPayment.objects.filter(identifier=entry.memo).first()
     if known is not None and known.status == PaymentStatus.COMPLETED:
-        return f"a second transaction names it: {entry.txid}"
+        return Outcome(f"a second transaction names it: {entry.txid}")
     try:
         payment = recover_paid(entry.memo, entry.txid, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=BY)
     except UnknownPayment:
-        return "no payment of a pioneer to this app"
+        return Outcome("no payment of a pioneer to this app")
     before = known.status if known is not None else "unknown"
     words = (
         f"{before} → {payment.status}, {f'order {payment.order}' if payment.order else 'no order of ours'}"
     )
     is_doubted = payment.txid is None or payment.status == PaymentStatus.FAILED
-    return f"trouble: {payment.attention} ({words})" if is_doubted else words
+    return Outcome(f"{payment.notice_text} ({words})", is_trouble=True) if is_doubted else Outcome(words)
 
 
 def _rest() -> None:
