@@ -22,7 +22,7 @@ from payments.models import Order, Pioneer
 from payments.problems import not_found
 from payments.receipt import own_orders, receipt_for
 from payments.sign_in import PioneerAuthentication
-from pistore.framing import framable_by_pi
+from web.framing import framable_by_pi
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
 from payments.pi_client import PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
-from pistore.framing import framable_by_pi
+from web.framing import framable_by_pi
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from payments.models import IDENTIFIER, Pioneer, PiPayment
 from payments.statuses import LIVE, PaymentStatus
-from pistore.callers import address_of
+from web.callers import address_of
 
 if TYPE_CHECKING:
     # Views ask for their throttles while they are being imported themselves.

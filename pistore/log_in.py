@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from payments.throttles import LogInThrottle
-from pistore.callers import address_of
+from web.callers import address_of
 
 
 def log_in(request: HttpRequest) -> HttpResponseBase:

@@ -138,7 +138,7 @@ STATIC_ROOT = BASE_DIR / "var" / "static"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = BASE_DIR / "var" / "media"
 FILE_UPLOAD_HANDLERS = [
-    "pistore.uploads.FromStaffAlone",
+    "web.uploads.FromStaffAlone",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
@@ -153,7 +153,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "pistore.static_files.StaticFiles"
+        else "web.static_files.StaticFiles"
     },
 }
 
@@ -169,7 +169,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_COUNT els
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
-SESSION_ENGINE = "pistore.sessions"
+SESSION_ENGINE = "web.sessions"
 # Cookies exist for the admin alone; nothing else may carry or read them.
 SESSION_COOKIE_PATH = "/admin/"
 CSRF_COOKIE_PATH = "/admin/"
@@ -219,9 +219,9 @@ CORS_EXPOSE_HEADERS = ["Retry-After"]
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["payments.sign_in.PioneerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
-    "DEFAULT_RENDERER_CLASSES": ["payments.json_bodies.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["payments.json_bodies.JSONParser", "payments.json_bodies.AnyTypeParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "payments.json_bodies.Negotiation",
+    "DEFAULT_RENDERER_CLASSES": ["web.json_bodies.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["web.json_bodies.JSONParser", "web.json_bodies.AnyTypeParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "web.json_bodies.Negotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["payments.throttles.ApiThrottle"],
     "DEFAULT_THROTTLE_RATES": {
@@ -247,7 +247,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "A shop that takes Pi and never loses a payment.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "PARSER_WHITELIST": ["payments.json_bodies.JSONParser"],
+    "PARSER_WHITELIST": ["web.json_bodies.JSONParser"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
@@ -266,7 +266,7 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "pistore.log_lines.OneLine",
+            "()": "web.log_lines.OneLine",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },

@@ -136,7 +136,7 @@ def test_every_link_leads_somewhere(name: str) -> None:
 
 def files_in(text: str) -> set[str]:
     """Paths in backticks that begin with one of our folders."""
-    ours = r"(?:payments|catalog|pistore|pi_simulator|templates|tests|docs)/[\w./-]*"
+    ours = r"(?:payments|catalog|pistore|web|pi_simulator|templates|tests|docs)/[\w./-]*"
     return set(re.findall(rf"`({ours})`", text))
 
 

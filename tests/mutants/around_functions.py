@@ -36,6 +36,7 @@ COPIED = (
     "pistore",
     "pi_simulator",
     "templates",
+    "web",
     "tests",
     "manage.py",
     "pyproject.toml",

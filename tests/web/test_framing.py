@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.test import RequestFactory
 
-from pistore.framing import framable_by_pi
+from web.framing import framable_by_pi
 
 
 def page(request: HttpRequest, title: str = "The shop") -> HttpResponse:

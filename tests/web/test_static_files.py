@@ -22,7 +22,7 @@ def test_a_script_imports_exactly_the_scripts_it_was_published_with(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.STATIC_ROOT = tmp_path
-    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "pistore.static_files.StaticFiles"}}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "web.static_files.StaticFiles"}}
 
     call_command("collectstatic", interactive=False, verbosity=0)
 

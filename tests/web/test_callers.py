@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from pistore.callers import address_of
+from web.callers import address_of
 
 
 @pytest.mark.parametrize(
