@@ -19,9 +19,9 @@ from catalog.shelf import published
 from payments.basket import LINE, read_basket
 from payments.downloads import FileAway, LinkForged, LinkOver, file_behind
 from payments.models import Order, Pioneer
-from payments.problems import not_found
 from payments.receipt import own_orders, receipt_for
 from payments.sign_in import PioneerAuthentication
+from web.error_pages import not_found
 from web.framing import framable_by_pi
 
 logger = logging.getLogger(__name__)

@@ -1,14 +1,15 @@
-"""Every failure as JSON: `{"error": code, "message": text}` and a status. One table, one place."""
+"""Every failure of a view as JSON: `{"error": code, "message": text}` and a status. One table, one place.
+
+What fails outside of the API's views is answered by `web.error_pages`.
+"""
 
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any
 
-from django.db import DatabaseError, DataError, OperationalError, ProgrammingError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.db import DatabaseError
+from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -18,12 +19,9 @@ from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
 from payments.pi_client import PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
-from web.framing import framable_by_pi
+from web.error_pages import BUSY, RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
-
-RETRY_SECONDS = "10"  # the rhythm in which the SDK repeats its callbacks
-API_PATHS = ("/api/", "/payments/", "/pi_payment/", "/user/", "/pinet/")
 
 UNREACHABLE = "Pi cannot be reached at the moment. Nothing is lost; please try again."
 
@@ -38,12 +36,15 @@ ANSWERS: dict[type[Exception], tuple[int, str | None, str | None]] = {
     IllegalMove: (409, "order_closed", MESSAGES["order_closed"]),
     PiUnclear: (503, "pi_unreachable", UNREACHABLE),
     PiMisconfigured: (503, "pi_unreachable", UNREACHABLE),
-    DatabaseError: (503, "try_again", "The shop is busy. Nothing is lost; please try again."),
+    DatabaseError: BUSY,
 }
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
-    """What DRF calls for every exception of a view. The schema and its page, too, refuse in JSON."""
+    """Return the answer to an exception of a view, for DRF; None for one that has no answer of its own.
+
+    The schema and its page, too, refuse in JSON.
+    """
     context["request"].accepted_renderer = JSONRenderer()
     context["request"].accepted_media_type = JSONRenderer.media_type
     if isinstance(error, Http404):
@@ -99,64 +100,3 @@ def _first_text(detail: Any) -> str:
             text = _first_text(inner)
             return text if name == "non_field_errors" else f"{name}: {text}"
     return str(detail)
-
-
-# Django's own pages for the same failures -------------------------------------------------------------
-
-# What the admin's lists raise for a year 0, a range of one, a row “x”, a NUL or half a regular expression.
-ODD_QUESTIONS = (ValueError, IndexError, DataError, ProgrammingError)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 400, "bad_request", "This request makes no sense.")
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 403, "forbidden", "This is not allowed.")
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 404, "not_found", "There is nothing here.")
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """A database that is away for a moment is no mistake of ours: whoever comes back soon is served."""
-    if isinstance(sys.exception(), OperationalError):
-        code, name, text = ANSWERS[DatabaseError]
-        response = _page(request, code, name or "", text or "")
-        response["Retry-After"] = RETRY_SECONDS
-        return response
-    if isinstance(sys.exception(), OverflowError) and request.path.startswith("/admin/"):
-        # Somebody typed it into an address, and SQLite takes no more than 64 bits.
-        return _page(request, 400, "bad_request", "That number is larger than any here.")
-    if isinstance(sys.exception(), ODD_QUESTIONS) and _asks_a_list(request):
-        return _page(request, 400, "bad_request", "This list cannot be asked for that.")
-    return _page(request, 500, "server_error", "Something broke on our side. Nothing is lost.")
-
-
-def _asks_a_list(request: HttpRequest) -> bool:
-    """Whether somebody asks one of the admin's lists for something that they may have typed themselves."""
-    is_list = request.resolver_match and str(request.resolver_match.url_name).endswith("_changelist")
-    return bool(is_list and (request.GET or "_selected_action" in request.POST))
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(request, 403, "forbidden", "This form is too old. Please load the page again.")
-
-
-def _page(request: HttpRequest, status_code: int, code: str, text: str) -> HttpResponse:
-    if request.path.startswith(API_PATHS):
-        return JsonResponse({"error": code, "message": text}, status=status_code)
-    # Nobody frames the admin, not even its errors; a buyer must read ours inside Pi's frame.
-    page = _page_for_staff if request.path.startswith("/admin/") else framable_by_pi(_page_for_people)
-    return page(request, status_code, text)
-
-
-def _page_for_people(request: HttpRequest, status_code: int, text: str) -> HttpResponse:
-    template = "404.html" if status_code == status.HTTP_404_NOT_FOUND else "500.html"
-    return render(request, template, {"message": text}, status=status_code)
-
-
-def _page_for_staff(request: HttpRequest, status_code: int, text: str) -> HttpResponse:
-    """Without a word to buyers, and without Pi's script, which has no business where staff are logged in."""
-    return render(request, "admin/problem.html", {"title": text}, status=status_code)

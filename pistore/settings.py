@@ -188,7 +188,7 @@ AXES_LOCKOUT_CALLABLE = "pistore.log_in.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken"]
 AXES_VERBOSE = False
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "payments.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "web.error_pages.csrf_failure"
 
 # Nobody may frame a page, unless the view says `@framable_by_pi`.
 CONTENT_SECURITY_POLICY = {
@@ -206,9 +206,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# The JSON of buyers, and nothing of the admin: every failure is JSON, too, and other origins may read it.
+API_PATHS = ("/api/", "/payments/", "/pi_payment/", "/user/", "/pinet/")
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
-# The JSON of buyers, and nothing of the admin.
-CORS_URLS_REGEX = r"^/(api|payments|pi_payment|user|pinet)/"
+CORS_URLS_REGEX = f"^({'|'.join(API_PATHS)})"
 # Pi's demo frontend sends its requests with credentials and fails without this answer.
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key"]

@@ -10,9 +10,9 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from payments.problems import not_found
 from pistore import probes
 from pistore.log_in import log_in
+from web.error_pages import not_found
 
 schema = SpectacularAPIView.as_view()
 # Asked for its OPTIONS it would look for a template of them, in vain.
@@ -36,7 +36,7 @@ urlpatterns = [
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
 
-handler400 = "payments.problems.bad_request"
-handler403 = "payments.problems.permission_denied"
-handler404 = "payments.problems.not_found"
-handler500 = "payments.problems.server_error"
+handler400 = "web.error_pages.bad_request"
+handler403 = "web.error_pages.permission_denied"
+handler404 = "web.error_pages.not_found"
+handler500 = "web.error_pages.server_error"

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import DatabaseError, DataError, IntegrityError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
-from django.test import Client, RequestFactory
-from django.urls import include, path
-from django.utils.functional import SimpleLazyObject
-from pytest_django import Settings
+from django.db import DataError, IntegrityError, OperationalError
+from django.http import Http404
+from django.test import Client
+from django.urls import path
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -22,9 +20,8 @@ from payments.models import PiPayment
 from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
 from payments.pi_client import InsideTransaction, PiMisconfigured, PiRefused, PiUnclear
-from payments.problems import ANSWERS, server_error
+from payments.problems import ANSWERS
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
-from tests.payments.staff_room import member
 
 SECRET = "a detail that is nobody else's business"
 
@@ -61,20 +58,13 @@ class Raise(APIView):
         raise PROBLEMS[name][0]
 
 
-def raise_plainly(request: HttpRequest, name: str) -> HttpResponse:
-    raise PROBLEMS[name][0]
-
-
 urlpatterns = [
     path("api/raise/<str:name>", Raise.as_view()),
-    path("api/plain/<str:name>", raise_plainly),
-    path("plain/<str:name>", raise_plainly),
-    path("", include("payments.pages_urls")),
 ]
-handler400 = "payments.problems.bad_request"
-handler403 = "payments.problems.permission_denied"
-handler404 = "payments.problems.not_found"
-handler500 = "payments.problems.server_error"
+handler400 = "web.error_pages.bad_request"
+handler403 = "web.error_pages.permission_denied"
+handler404 = "web.error_pages.not_found"
+handler500 = "web.error_pages.server_error"
 
 
 @pytest.fixture
@@ -156,91 +146,3 @@ def test_that_pi_is_down_is_one_line_in_the_log(raising: Client, caplog: pytest.
         f"PiUnclear: {SECRET}"
     ]
     assert "Traceback" not in caplog.text
-
-
-# Django's own failures ---------------------------------------------------------------------------------
-
-OF_DJANGO = {
-    "not found": 404,
-    "forbidden by Django": 403,
-    "suspicious": 400,
-    "a mistake": 500,
-    "database race": 500,
-    "database busy": 503,
-}
-
-
-@pytest.mark.parametrize(("name", "status"), OF_DJANGO.items())
-def test_djangos_own_pages_are_json_on_the_routes_of_programs(
-    raising: Client, name: str, status: int
-) -> None:
-    response = raising.get(f"/api/plain/{name}")
-
-    assert (response.status_code, response["Content-Type"]) == (status, "application/json")
-    assert response.json().keys() == {"error", "message"}
-    assert SECRET not in response.content.decode()
-
-
-@pytest.mark.parametrize(("name", "status"), OF_DJANGO.items())
-def test_people_get_a_page(raising: Client, name: str, status: int) -> None:
-    response = raising.get(f"/plain/{name}")
-
-    assert (response.status_code, response["Content-Type"]) == (status, "text/html; charset=utf-8")
-    assert SECRET not in response.content.decode()
-
-
-@pytest.mark.parametrize("path", ["/api/plain", "/plain"])
-def test_while_the_database_is_away_people_and_programs_are_told_when_to_come_back(
-    raising: Client, path: str
-) -> None:
-    response = raising.get(f"{path}/database busy")
-
-    assert (response.status_code, response["Retry-After"]) == (503, "10")
-    assert ANSWERS[DatabaseError][2] in response.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("path", "content_type"), [("/api/plain/x", "application/json"), ("/plain/x", "text/html; charset=utf-8")]
-)
-def test_a_form_without_its_csrf_token_is_refused_in_kind(
-    raising: Client, path: str, content_type: str
-) -> None:
-    response = raising.post(path)
-
-    assert (response.status_code, response["Content-Type"]) == (403, content_type)
-
-
-@pytest.mark.parametrize(
-    "path", ["/api/orders/", "/payments/approve", "/pi_payment/approve", "/user/signin", "/pinet/meta"]
-)
-@pytest.mark.parametrize("host", ["elsewhere.example", "testserver:80:80", "a b", ""])
-def test_a_host_that_is_not_ours_is_refused_in_json(path: str, host: str) -> None:
-    response = Client(raise_request_exception=False).post(path, HTTP_HOST=host)
-
-    assert (response.status_code, response["Content-Type"]) == (400, "application/json")
-    assert response.json()["error"] == "bad_request"
-
-
-@pytest.mark.django_db
-def test_staff_read_no_word_to_buyers_and_no_script_of_pi(settings: Settings) -> None:
-    client = member("victor")
-
-    for address, status, text in (
-        ("/admin/catalog/product/", 403, "This is not allowed."),
-        ("/admin/nothing/", 404, "There is nothing here."),
-    ):
-        response = client.get(address)
-        page = response.content.decode()
-        assert (response.status_code, response["X-Frame-Options"]) == (status, "DENY")
-        assert text in page
-        assert "paying" not in page
-        assert settings.PI_SDK_URL not in page
-
-
-def test_staff_are_told_of_a_mistake_also_without_a_database(rf: RequestFactory) -> None:
-    request = rf.get("/admin/")
-    request.user = request._messages = SimpleLazyObject(lambda: pytest.fail("the database is asked"))
-
-    response = server_error(request)
-
-    assert (response.status_code, "Something broke on our side" in response.content.decode()) == (500, True)
