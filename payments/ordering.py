@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -67,7 +68,7 @@ def write_order(
     shipping: Shipping | None = None,
     idempotency_key: str | None = None,
 ) -> Order:
-    """This will write a pending order of the skus and quantities in `basket`, at today's prices.
+    """Write a pending order of the skus and quantities in `basket`, at today's prices.
 
     Holds no stock yet; OutOfStock is raised early where it is plain already. An address is kept only where
     something is shipped. Raises Refused: `empty_basket`, `not_for_sale`, `needs_shipping`, `total_too_large`.
@@ -95,7 +96,7 @@ def write_order(
 
 
 def check_still_offered(order: Order) -> None:
-    """This will raise Refused `not_for_sale` or `price_changed` unless today's shop would sell the same."""
+    """Raise Refused `not_for_sale` or `price_changed` unless today's shop would sell the same."""
     for line in order.lines.select_related("variant__product"):
         if not line.variant.product.published:
             raise Refused("not_for_sale")
@@ -103,8 +104,18 @@ def check_still_offered(order: Order) -> None:
             raise Refused("price_changed")
 
 
+def payment_to_create(order: Order) -> dict[str, Any]:
+    """Return what goes into `Pi.createPayment` as it is. By its metadata the gate finds the order again."""
+    return {
+        # Pi wants a JSON number. The 15 digits that a total has at most survive in a float.
+        "amount": float(order.total),
+        "memo": f"Order {order.reference}",
+        "metadata": {"order": order.reference},
+    }
+
+
 def hold_time() -> timedelta:
-    """How long goods are held, and how long an unpaid order stays open."""
+    """Return how long goods are held, and how long an unpaid order stays open."""
     return timedelta(minutes=settings.ORDER_HOLD_MINUTES)
 
 

@@ -14,7 +14,7 @@ from catalog.models import Delivery
 from payments.basket import most
 from payments.downloads import download_url
 from payments.models import Order, Pioneer, PiPayment, Refund
-from payments.serializers import PaymentToCreate
+from payments.ordering import payment_to_create
 from payments.statuses import (
     REFUND_UNDER_WAY,
     UNPAID,
@@ -103,7 +103,7 @@ class Receipt:
     @property
     def payment_json(self) -> str:
         """What the pay button hands to `Pi.createPayment` as it is."""
-        return json.dumps(PaymentToCreate(self.order).data)
+        return json.dumps(payment_to_create(self.order))
 
     @property
     def as_basket(self) -> str:
@@ -131,12 +131,12 @@ class Receipt:
 
 
 def own_orders(pioneer: Pioneer) -> QuerySet[Order]:
-    """This will read the pioneer's orders, newest first, with what a list shows of them."""
+    """Return the pioneer's orders, newest first, with what a list shows of them."""
     return pioneer.orders.prefetch_related("lines").order_by("-id")
 
 
 def receipt_for(pioneer: Pioneer, reference: str) -> Receipt:
-    """This will read one order of the pioneer's own. Raises Order.DoesNotExist for those of others too."""
+    """Return one order of the pioneer's own. Raises Order.DoesNotExist for those of others, too."""
     order = pioneer.orders.get(reference=reference)
     return Receipt(
         order=order,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -12,10 +11,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from payments.models import IDENTIFIER, Order, OrderLine, Pioneer
-from payments.ordering import MOST_LINES, MOST_UNITS
+from payments.ordering import MOST_LINES, MOST_UNITS, payment_to_create
 from payments.statuses import OrderStatus, PaymentStatus, ReviewReason
 
-MEMO = "Order {reference}"
 LONGEST_ACCESS_TOKEN = 2_000
 
 
@@ -54,11 +52,8 @@ class StrictNumber(serializers.IntegerField):
 
 
 @extend_schema_field(OpenApiTypes.NUMBER)
-class PiNumber(serializers.Field):  # type: ignore[type-arg]
-    """An amount as the JSON number that `Pi.createPayment` wants: 15 digits survive in a float."""
-
-    def to_representation(self, value: Decimal) -> float:
-        return float(value)
+class PiNumber(serializers.FloatField):
+    """An amount as a JSON number."""
 
 
 def identifier_field(**options: Any) -> StrictName:
@@ -183,18 +178,12 @@ class LineAnswer(serializers.ModelSerializer[OrderLine]):
         fields = ["sku", "name", "unit_price", "quantity", "delivery", "delivered_at"]
 
 
-class PaymentToCreate(serializers.Serializer[Order]):
+class PaymentToCreate(serializers.Serializer[Any]):
     """Goes into `Pi.createPayment` as it is."""
 
-    amount = PiNumber(source="total")
-    memo = serializers.SerializerMethodField()
-    metadata = serializers.SerializerMethodField()
-
-    def get_memo(self, order: Order) -> str:
-        return MEMO.format(reference=order.reference)
-
-    def get_metadata(self, order: Order) -> dict[str, str]:
-        return {"order": order.reference}
+    amount = PiNumber()
+    memo = serializers.CharField(read_only=True)
+    metadata = serializers.DictField(child=serializers.CharField(), read_only=True)
 
 
 class OrderAnswer(serializers.ModelSerializer[Order]):
@@ -228,7 +217,7 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
     def get_payment(self, order: Order) -> dict[str, Any] | None:
         if order.status not in (OrderStatus.PENDING, OrderStatus.RESERVED):
             return None
-        return dict(PaymentToCreate(order).data)
+        return payment_to_create(order)
 
 
 # Callbacks -------------------------------------------------------------------------------------------
