@@ -20,7 +20,8 @@ from payments.basket import LINE, read_basket
 from payments.downloads import FileAway, LinkForged, LinkOver, file_behind
 from payments.models import Order, Pioneer
 from payments.receipt import own_orders, receipt_for
-from payments.sign_in import PioneerAuthentication
+from payments.sign_in import pioneer_of
+from web.bearer import bearer_token
 from web.error_pages import not_found
 from web.framing import framable_by_pi
 
@@ -116,7 +117,7 @@ def for_pioneers(view: PrivateView) -> PrivateView:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
-        pioneer = _bearer(request)
+        pioneer = pioneer_of(bearer_token(request))
         if pioneer is None:
             answer = HttpResponse("Sign in first.", status=401, content_type="text/plain")
             answer["WWW-Authenticate"] = "Bearer"
@@ -141,11 +142,6 @@ def order_receipt(request: HttpRequest, pioneer: Pioneer, reference: str) -> Htt
     if request.GET.get("seen") == receipt.stamp:
         return HttpResponse(status=204)
     return render(request, "fragments/order.html", {"receipt": receipt})
-
-
-def _bearer(request: HttpRequest) -> Pioneer | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return PioneerAuthentication.pioneer(token) if scheme.lower() == "bearer" else None
 
 
 def _first_choice(product: Product) -> Variant:

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.core import signing
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.request import Request
 
 from payments.models import Pioneer
 from payments.pi_client import PiClient, PiRefused, PiUser
@@ -38,8 +34,8 @@ class SignedIn:
 
 
 def sign_in(access_token: str) -> SignedIn:
-    """This will ask Pi whose access token it is, and give them a token of ours: valid for 24 hours, and never
-    longer than Pi's own. PiRefused `invalid_token` when Pi does not know it, or says that it is over."""
+    """Ask Pi whose access token it is, and give them a token of ours: valid for 24 hours, and never longer
+    than Pi's own. Raise PiRefused `invalid_token` when Pi does not know it, or says that it has expired."""
     user = PiClient(seconds=CALLBACK_SECONDS).me(access_token)
     now = datetime.now(UTC)
     if user.valid_until <= now:
@@ -51,7 +47,7 @@ def sign_in(access_token: str) -> SignedIn:
 
 
 def remember(user: PiUser) -> Pioneer:
-    """This will return the Pioneer of this uid, new or known, under the username that Pi gives now."""
+    """Return the Pioneer of this uid, new or known, under the username that Pi gives now."""
     pioneer, is_new = Pioneer.objects.get_or_create(uid=user.uid, defaults={"username": user.username})
     if not is_new and user.username and pioneer.username != user.username:
         Pioneer.objects.filter(pk=pioneer.pk).update(username=user.username)
@@ -59,8 +55,18 @@ def remember(user: PiUser) -> Pioneer:
     return pioneer
 
 
+def pioneer_of(token: str) -> Pioneer | None:
+    """Return whose token it is; None when it is none of ours, has expired, or is of nobody that we know."""
+    if len(token) > LONGEST_TOKEN:
+        return None
+    try:
+        return Pioneer.objects.filter(uid=uid_of(token)).first()
+    except InvalidToken:
+        return None
+
+
 def uid_of(token: str) -> str:
-    """Return whose token it is. Raises InvalidToken when we did not sign it, or it is over."""
+    """Return the uid in a token of ours. Raise InvalidToken when we did not sign it, or it has expired."""
     try:
         content = signing.loads(token, salt=SALT)
         uid, until = str(content["uid"]), float(content["until"])
@@ -69,36 +75,3 @@ def uid_of(token: str) -> str:
     if until <= datetime.now(UTC).timestamp():
         raise InvalidToken
     return uid
-
-
-class PioneerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <our token>`; no header means a stranger, a wrong one is refused with 401."""
-
-    def authenticate(self, request: Request) -> tuple[Pioneer, str] | None:
-        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            return None
-        pioneer = self.pioneer(token)
-        if pioneer is None:
-            raise AuthenticationFailed("Sign in again.", code="invalid_token")
-        return pioneer, token
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Bearer"
-
-    @staticmethod
-    def pioneer(token: str) -> Pioneer | None:
-        if len(token) > LONGEST_TOKEN:
-            return None
-        try:
-            return Pioneer.objects.filter(uid=uid_of(token)).first()
-        except InvalidToken:
-            return None
-
-
-class _Scheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = PioneerAuthentication
-    name = "pioneer"
-
-    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "The token of /user/signin."}

@@ -218,7 +218,7 @@ CORS_EXPOSE_HEADERS = ["Retry-After"]
 # API ----------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.sign_in.PioneerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.authentication.PioneerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_RENDERER_CLASSES": ["web.json_bodies.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.json_bodies.JSONParser", "web.json_bodies.AnyTypeParser"],

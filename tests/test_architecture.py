@@ -27,13 +27,14 @@ HTTP_LIBRARIES = ("requests", "urllib3", "urllib.request", "http.client", "httpx
 DOORS = (
     *("rest_framework", "django.http", "django.shortcuts", "django.urls", "django.contrib"),
     *("payments.views", "payments.urls", "payments.pages", "payments.pages_urls", "payments.serializers"),
-    *("payments.admin", "payments.management", "payments.problems", "payments.sign_in", "payments.throttles"),
+    *("payments.admin", "payments.management", "payments.problems", "payments.throttles"),
+    "payments.authentication",
 )
 RULES_OF_THE_SHOP = tuple(
     f"payments.{name}"
     for name in (
         *("protocol", "fold", "gate", "moves", "ordering", "delivery", "refunds"),
-        *("staff", "sweep", "pi_client", "chain", "statuses", "ledger", "money"),
+        *("staff", "sweep", "pi_client", "chain", "statuses", "ledger", "money", "sign_in"),
     )
 )
 

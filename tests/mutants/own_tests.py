@@ -25,6 +25,7 @@ DOORS = (
 )
 OWN_TESTS = {
     "catalog.stock": ("tests/catalog/test_stock.py",),
+    "payments.authentication": ("tests/payments/test_openapi.py", "tests/payments/test_sign_in.py"),
     "payments.fold": (
         *DOORS,
         "tests/payments/test_close_missing.py",
@@ -45,7 +46,7 @@ OWN_TESTS = {
         "tests/payments/test_honour.py",
         "tests/payments/test_refunds.py",
     ),
-    "payments.sign_in": ("tests/payments/test_openapi.py", "tests/payments/test_sign_in.py"),
+    "payments.sign_in": ("tests/payments/test_sign_in.py",),
     "payments.staff": (
         "tests/payments/test_close_missing.py",
         "tests/payments/test_commits.py",
@@ -59,6 +60,7 @@ OWN_TESTS = {
         "tests/payments/test_reconcile.py",
         "tests/payments/test_reconcile_payments.py",
     ),
+    "web.bearer": ("tests/web/test_bearer.py",),
 }
 # Threads that race need a database in a file.
 RACES = (
