@@ -71,7 +71,7 @@ def write_order(
     """Write a pending order of the skus and quantities in `basket`, at today's prices.
 
     Holds no stock yet; OutOfStock is raised early where it is plain already. An address is kept only where
-    something is shipped. Raises Refused: `empty_basket`, `not_for_sale`, `needs_shipping`, `total_too_large`.
+    something is shipped. Raise Refused: `empty_basket`, `not_for_sale`, `needs_shipping`, `total_too_large`.
     """
     variants = _for_sale(basket)
     kept = _needed_shipping(variants, shipping)

@@ -36,7 +36,7 @@ ORDERS_SHOWN = 50
 @require_safe
 @framable_by_pi
 def shop(request: HttpRequest, slug: str | None = None) -> HttpResponse:
-    """The shop window, or one category of it."""
+    """Show everything that is for sale, or one category of it."""
     category = Category.objects.filter(slug=slug).first() if slug else None
     if slug and category is None:
         return _nothing_here(request)
@@ -56,14 +56,14 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _nothing_here(request: HttpRequest) -> HttpResponse:
-    """In the shop's words also where DEBUG is on; Django's own page could not be shown in Pi's frame."""
+    """Answer in the shop's words also under DEBUG: Django's own page could not be shown in Pi's frame."""
     return not_found(request, Http404())
 
 
 @require_safe
 @framable_by_pi
 def basket(request: HttpRequest) -> HttpResponse:
-    """The basket; with `?line=sku:quantity` the checkout of just that, without touching the basket."""
+    """Show the basket; with `?line=sku:quantity` the checkout of just that, leaving the basket alone."""
     lines = [line for line in request.GET.getlist("line") if LINE.fullmatch(line)]
     return render(request, "basket.html", {"buy_now": " ".join(lines)})
 
@@ -77,7 +77,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 @require_safe
 @framable_by_pi
 def order(request: HttpRequest, reference: str) -> HttpResponse:
-    """A frame for the receipt; says nothing about whether there is such an order."""
+    """Show the frame of a receipt, which does not tell whether there is such an order."""
     return render(request, "order.html", {"reference": reference})
 
 
@@ -85,7 +85,7 @@ def order(request: HttpRequest, reference: str) -> HttpResponse:
 @never_cache
 @framable_by_pi
 def download(request: HttpRequest, signed: str) -> HttpResponseBase:
-    """The file of one paid line. The link is the proof; it carries no token and sets no cookie."""
+    """Send the file of one paid line. The link is the proof; it carries no token and sets no cookie."""
     try:
         file = file_behind(signed)
     except LinkForged:
@@ -104,7 +104,7 @@ def download(request: HttpRequest, signed: str) -> HttpResponseBase:
 @require_safe
 @never_cache
 def basket_lines(request: HttpRequest) -> HttpResponse:
-    """Prices and stock of what the browser has in its basket. Public, like the shop window."""
+    """Show prices and stock of what the browser has in its basket. Public, like all that is for sale."""
     wanted = read_basket(request.GET.getlist("line"), buy_now="buy" in request.GET)
     return render(request, "fragments/basket.html", {"basket": wanted})
 
@@ -113,7 +113,7 @@ PrivateView = Callable[..., HttpResponse]
 
 
 def for_pioneers(view: PrivateView) -> PrivateView:
-    """This will call `view(request, pioneer, …)` for who shows our token, and answer 401 to strangers."""
+    """Call `view(request, pioneer, …)` for whoever shows our token; answer 401 to strangers."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
@@ -134,7 +134,7 @@ def orders_list(request: HttpRequest, pioneer: Pioneer) -> HttpResponse:
 
 @for_pioneers
 def order_receipt(request: HttpRequest, pioneer: Pioneer, reference: str) -> HttpResponse:
-    """What is true about the order now; 204 when that is what the page (`?seen=`) shows already."""
+    """Show what is true about the order now; 204 when the page (`?seen=`) shows just that already."""
     try:
         receipt = receipt_for(pioneer, reference)
     except Order.DoesNotExist:
@@ -145,6 +145,6 @@ def order_receipt(request: HttpRequest, pioneer: Pioneer, reference: str) -> Htt
 
 
 def _first_choice(product: Product) -> Variant:
-    """The first variant that can be bought now; of a sold out product, simply the first."""
+    """Return the first variant that can be bought now; of a sold-out product, simply the first."""
     variants = list(product.variants.all())
     return next((variant for variant in variants if not variant.sold_out), variants[0])

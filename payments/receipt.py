@@ -136,7 +136,7 @@ def own_orders(pioneer: Pioneer) -> QuerySet[Order]:
 
 
 def receipt_for(pioneer: Pioneer, reference: str) -> Receipt:
-    """Return one order of the pioneer's own. Raises Order.DoesNotExist for those of others, too."""
+    """Return one order of the pioneer's own. Raise Order.DoesNotExist for those of others, too."""
     order = pioneer.orders.get(reference=reference)
     return Receipt(
         order=order,

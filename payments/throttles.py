@@ -77,7 +77,7 @@ class StrangersThrottle(Throttle):
 
 
 def _known(body: Any) -> PiPayment | None:
-    """The payment that the body names, in either way, if it is one of ours."""
+    """Return the payment that the body names, in either way, if it is one of ours."""
     shown = body.get("payment")
     named = body.get("paymentId") or (shown.get("identifier") if isinstance(shown, dict) else None)
     if not isinstance(named, str) or not re.fullmatch(IDENTIFIER, named):

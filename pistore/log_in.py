@@ -30,12 +30,12 @@ def log_in(request: HttpRequest) -> HttpResponseBase:
 
 
 def address(request: HttpRequest) -> str | None:
-    """What django-axes counts by: the same address as the throttles."""
+    """Return what django-axes counts by: the same address as the throttles."""
     return address_of(request) or None
 
 
 def locked_out(request: HttpRequest, refused: HttpResponse, credentials: dict[str, Any]) -> HttpResponse:
-    """What django-axes answers in the place of `refused`, also to the right password."""
+    """Return what django-axes answers in the place of `refused`, also to the right password."""
     return _later(request, seconds=settings.AXES_COOLOFF_TIME.total_seconds(), why="passwords")
 
 

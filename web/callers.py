@@ -11,10 +11,10 @@ from rest_framework.throttling import BaseThrottle
 
 
 def address_of(request: Request | HttpRequest) -> str:
-    """This will return the address of the caller, as PROXY_COUNT proxies of ours tell it. Empty, when that is
-    no address: then all such callers are one.
+    """Return the address of the caller, as PROXY_COUNT proxies of ours tell it; empty when that is no
+    address, so that all such callers are one.
 
-    Of an IPv6 address only the first 64 bits are told: whoever has one has all that begin with them.
+    Of an IPv6 address only the first 64 bits are returned: whoever has one has all that begin with them.
     """
     try:
         # The type checker knows of DRF's requests alone; it reads nothing but META.
@@ -27,6 +27,6 @@ def address_of(request: Request | HttpRequest) -> str:
 
 
 def _without_port(text: str) -> str:
-    """Some proxies tell the port, too: 192.0.2.1:4711, [2001:db8::1]:4711."""
+    """Drop the port, which some proxies tell, too: 192.0.2.1:4711, [2001:db8::1]:4711."""
     found = re.fullmatch(r"(?:\[(.+)\]|([\d.]+))(?::\d+)?", text)
     return text if found is None else found[1] or found[2]

@@ -14,8 +14,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-LARGEST_BODY = 64 * 1024  # bytes
-DEEPEST = 20  # nested objects and lists
+MAX_BODY = 64 * 1024  # bytes
+MAX_DEPTH = 20  # nested objects and lists
 
 
 class BodyTooLarge(APIException):
@@ -31,7 +31,7 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 class Negotiation(DefaultContentNegotiation):
-    """Whoever accepts nothing that we have gets it all the same: pi-sdk-js reads JSON from every answer."""
+    """Send JSON also to whoever accepts none: pi-sdk-js reads JSON from every answer."""
 
     def select_renderer(
         self,
@@ -47,9 +47,9 @@ class Negotiation(DefaultContentNegotiation):
 
 
 class AnyTypeParser(BaseParser):
-    """Returns a JSON object, whatever its content type: Pi's own clients differ in what they call it.
+    """Return a JSON object, whatever its content type: Pi's own clients differ in what they call it.
 
-    Raises BodyTooLarge (413) or ParseError (400 `malformed`).
+    Raise BodyTooLarge (413) or ParseError (400 `malformed`).
     """
 
     media_type = "*/*"
@@ -67,7 +67,7 @@ class AnyTypeParser(BaseParser):
             raise ParseError("The body is not JSON.", code="malformed") from error
         if not isinstance(content, dict):
             raise ParseError("The body must be a JSON object.", code="malformed")
-        if _deeper_than(content, DEEPEST) or "\\u0000" in text:
+        if _deeper_than(content, MAX_DEPTH) or "\\u0000" in text:
             raise ParseError("The body is nested too deep, or holds a NUL.", code="malformed")
         return content
 
@@ -80,8 +80,8 @@ class JSONParser(AnyTypeParser):
 
 def _read(stream: IO[Any]) -> str:
     try:
-        body = stream.read(LARGEST_BODY + 1)
-        if len(body) > LARGEST_BODY:
+        body = stream.read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
             raise BodyTooLarge
         # As text, because from bytes `json` would also guess UTF-16 and UTF-32.
         return str(body, "utf-8")

@@ -11,7 +11,7 @@ DOWNLOAD_LINK = re.compile(r"(?<=downloads/)[^\s:]*:\S+")
 
 
 class OneLine(logging.Formatter):
-    """Spells out control characters, so that nobody makes up lines of the log; tracebacks keep theirs. Leaves
+    """Spell out control characters, so that nobody makes up lines of the log; tracebacks keep theirs. Leave
     out the links of downloads."""
 
     def format(self, record: logging.LogRecord) -> str:

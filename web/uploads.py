@@ -8,7 +8,7 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 
 class FromStaffAlone(FileUploadHandler):
-    """Stops reading where a stranger's file begins.
+    """Stop reading where a stranger's file begins.
 
     Django reads a form, files and all, before anybody asks who sent it: looking for the token against forged
     forms is enough. Without this, strangers could fill the disk.
@@ -23,4 +23,4 @@ class FromStaffAlone(FileUploadHandler):
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
-        """The handlers behind this one keep the file."""
+        """Return nothing, so that the handlers behind this one keep the file."""

@@ -26,7 +26,7 @@ from payments.models import Order, Pioneer, PiPayment
 from payments.sign_in import SALT
 from pi_simulator import Simulator
 from tests.payments.page import Page, shelf, status_of
-from web.json_bodies import LARGEST_BODY
+from web.json_bodies import MAX_BODY
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +89,7 @@ def check_refusal(response: HttpResponse, *statuses: int) -> None:
 
 # Bodies that are no JSON object ------------------------------------------------------------------------
 
-DEEP = LARGEST_BODY // 6
+DEEP = MAX_BODY // 6
 BROKEN: dict[str, bytes] = {
     "blanks": b"  \n ",
     "words": b"paymentId is mine",
@@ -147,7 +147,7 @@ def test_a_body_that_says_nothing_is_refused(browser: Client, pi: Simulator, pat
 
 
 @pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize("size", [LARGEST_BODY + 1, 10 * LARGEST_BODY])
+@pytest.mark.parametrize("size", [MAX_BODY + 1, 10 * MAX_BODY])
 def test_a_body_over_64_kb_is_refused(browser: Client, pi: Simulator, path: str, size: int) -> None:
     body = json.dumps(body_of(path)).encode()
 
@@ -160,7 +160,7 @@ def test_a_body_over_64_kb_is_refused(browser: Client, pi: Simulator, path: str,
 def test_a_body_of_64_kb_is_read(browser: Client) -> None:
     body = json.dumps({"error": "it did not work"}).encode()
 
-    response = post(browser, "/payments/error", body + b" " * (LARGEST_BODY - len(body)))
+    response = post(browser, "/payments/error", body + b" " * (MAX_BODY - len(body)))
 
     assert response.status_code == 200
 
