@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 SHOP = ("catalog", "payments", "pistore", "web")
 SIMULATOR = "pi_simulator"
 
+# What may import the site, which is put together of everything else.
+ABOVE_THE_SITE = ("pistore", "demo", "manage", "tests")
+
 DEMO = "pistore.demo"
 READERS_OF_THE_ENVIRONMENT = ("pistore.settings", "pistore.environment", DEMO)
 SPEAKERS_OF_HTTP = ("payments.pi_client", "payments.chain")
@@ -121,7 +124,20 @@ def must_not_import(module: Module, *places: str) -> Iterator[str]:
 def the_catalogue_knows_nothing_of_payments(module: Module) -> Iterator[str]:
     """What is for sale can be read and tested without orders and without Pi."""
     if module.package == "catalog":
-        yield from must_not_import(module, "payments", "pistore", SIMULATOR)
+        yield from must_not_import(module, "payments", SIMULATOR)
+
+
+def http_knows_nothing_of_the_shop(module: Module) -> Iterator[str]:
+    """`web` serves every folder alike, so it can know none of them."""
+    if module.package == "web":
+        others = (package for package in SHOP if package != "web")
+        yield from must_not_import(module, *others, SIMULATOR, "tests")
+
+
+def nobody_imports_the_site(module: Module) -> Iterator[str]:
+    """The site is put together of the other folders; what two of them share is in `web`."""
+    if module.package not in ABOVE_THE_SITE:
+        yield from must_not_import(module, "pistore")
 
 
 def the_simulator_stands_alone(module: Module) -> Iterator[str]:
@@ -314,6 +330,8 @@ def for_types(node: ast.If) -> bool:
 
 RULES: list[Rule] = [
     the_catalogue_knows_nothing_of_payments,
+    http_knows_nothing_of_the_shop,
+    nobody_imports_the_site,
     the_simulator_stands_alone,
     the_shop_does_not_know_the_simulator,
     the_client_decides_nothing,
@@ -383,6 +401,18 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("catalog/stock.py", "from payments import models"),
         ("catalog/views.py", "def f():\n    import payments.moves"),
         ("catalog/views.py", "from ..payments import moves"),
+    ],
+    http_knows_nothing_of_the_shop: [
+        ("web/error_pages.py", "from payments.problems import ANSWERS"),
+        ("web/uploads.py", "def f():\n    from catalog import models"),
+        ("web/new/module.py", "import pistore.settings"),
+        ("web/new/module.py", "from pi_simulator.world import World"),
+    ],
+    nobody_imports_the_site: [
+        ("payments/pages.py", "from pistore.probes import healthz"),
+        ("payments/pages.py", "def f():\n    from pistore import settings"),
+        ("catalog/views.py", "import pistore"),
+        ("storefront/views.py", "from pistore.log_in import log_in"),
     ],
     the_simulator_stands_alone: [
         ("pi_simulator/api.py", "from payments.models import IDENTIFIER"),
@@ -463,6 +493,16 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
     the_catalogue_knows_nothing_of_payments: [
         ("catalog/views.py", "from catalog import stock"),
         ("payments/gate.py", "from payments.models import Order"),
+    ],
+    http_knows_nothing_of_the_shop: [
+        ("web/error_pages.py", "from django.conf import settings\nfrom web.framing import framable_by_pi"),
+        ("payments/pages.py", "from payments.models import Order"),
+    ],
+    nobody_imports_the_site: [
+        ("pistore/urls.py", "from pistore import probes"),
+        ("demo/__main__.py", "from pistore import environment"),
+        ("manage.py", "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'pistore.settings')"),
+        ("payments/downloads.py", "SALT = 'pistore.download'"),
     ],
     the_simulator_stands_alone: [
         ("pi_simulator/api.py", "from .records import Payment\nimport json"),
