@@ -20,7 +20,7 @@ from tests.security.test_threats import exists, named_in
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md"]
-DOCUMENTS += ["docs/security.md", "docs/reliability.md"]
+DOCUMENTS += ["docs/security.md", "docs/reliability.md", "docs/decisions.md", "docs/traps.md"]
 
 
 def text_of(name: str) -> str:
@@ -161,7 +161,7 @@ def unknown_routes(text: str) -> list[str]:
     return unknown
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/decisions.md"])
 def test_every_route_that_is_named_exists(name: str) -> None:
     assert unknown_routes(text_of(name)) == []
 
