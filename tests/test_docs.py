@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from django.conf import settings
@@ -63,7 +64,9 @@ def test_the_tests_set_every_variable_so_that_no_file_of_a_developer_leaks_in() 
 
 
 def test_no_document_names_a_variable_that_is_not_read() -> None:
-    named = set(re.findall(r"\b((?:PI|ALLOWED|ORDER)_[A-Z_]+|[A-Z]+_(?:URL|COUNT|KEY))\b", ALL_TEXT))
+    # What follows a dot is a name of some module: `payments.statuses.ORDER_MOVES`.
+    variable = r"(?<![.\w])((?:PI|ALLOWED|ORDER)_[A-Z_]+|[A-Z]+_(?:URL|COUNT|KEY))\b"
+    named = set(re.findall(variable, ALL_TEXT))
 
     assert named - read_by_the_settings() == set()
 
@@ -166,6 +169,51 @@ def test_every_route_that_is_named_exists(name: str) -> None:
     assert unknown_routes(text_of(name)) == []
 
 
+# Recipes ---------------------------------------------------------------------------------------------
+
+RECIPES = text_of("CONTRIBUTING.md").partition("## How to add\n")[2].partition("\n## ")[0]
+PACKAGES = ("payments", "catalog", "pistore", "pi_simulator", "tests")
+
+
+def dotted_names_in(text: str) -> list[str]:
+    """Names in backticks that begin with one of our packages: `payments.moves.move`."""
+    return re.findall(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`", text)
+
+
+def paths_in(text: str) -> list[str]:
+    """Whatever stands in backticks and has a slash or the ending of a file in it, and no space."""
+    return re.findall(r"`([\w.-]*/[\w./-]*|[\w.-]*\.(?:py|in|txt|html|js|md|toml|example))`", text)
+
+
+def leads_somewhere(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    try:
+        resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", sorted(set(dotted_names_in(RECIPES))))
+def test_every_name_in_a_recipe_leads_somewhere(name: str) -> None:
+    assert leads_somewhere(name)
+
+
+def test_every_path_in_a_recipe_exists() -> None:
+    assert [path for path in paths_in(RECIPES) if not (ROOT / path).exists()] == []
+
+
+def test_every_recipe_names_where_to_begin() -> None:
+    titles = re.split(r"^\*\*(An? .+?)\*\*.*$", RECIPES, flags=re.MULTILINE)[1:]
+    recipes = dict(zip(titles[::2], titles[1::2], strict=True))
+
+    assert list(recipes) == [
+        *("A status", "An entry point", "A delivery kind", "A page"),
+        *("A language", "A setting", "A command", "A dependency"),
+    ]
+    assert [title for title, text in recipes.items() if not dotted_names_in(text)] == []
+
+
 # Words that stand in two places --------------------------------------------------------------------------
 
 
@@ -211,6 +259,17 @@ def test_what_does_not_exist_is_found() -> None:
         ("check_ledger", "--pi"),
         ("check", "--deploy"),
     }
+
+
+def test_a_recipe_that_leads_nowhere_is_found() -> None:
+    text = "`payments.moves.move` `payments.moves.shake` `payments.nothing.at_all` `pi.sign`"
+    text += " `requirements.in` `none.in` `tests/none/`"
+
+    names = dotted_names_in(text)
+    assert names == ["payments.moves.move", "payments.moves.shake", "payments.nothing.at_all"]
+    assert [leads_somewhere(name) for name in names] == [True, False, False]
+    assert leads_somewhere("payments.receipt.Receipt.verdict")
+    assert [path for path in paths_in(text) if not (ROOT / path).exists()] == ["none.in", "tests/none/"]
 
 
 # Proof -------------------------------------------------------------------------------------------------
