@@ -36,7 +36,7 @@ from payments.desk import (
 )
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.money import in_pi
-from payments.pi_client import PiError
+from payments.pi.client import PiError
 from payments.statuses import UNPAID, Cause, OrderStatus, PaymentStatus, RefundStatus
 
 

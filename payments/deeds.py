@@ -17,12 +17,12 @@ from django.contrib import messages
 from django.db import DatabaseError
 
 from payments import notices, protocol, refunds, situation, staff
-from payments.chain import TXID, ChainPayment, Horizon
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi
 from payments.moves import By, IllegalMove, Overtaken
 from payments.ordering import Refused
-from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.horizon import TXID, ChainPayment, Horizon
 from payments.statuses import UNFINISHED, Cause, OrderStatus, PaymentStatus, RefundStatus
 
 logger = logging.getLogger(__name__)

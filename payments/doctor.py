@@ -21,10 +21,10 @@ from django.test import Client
 
 from catalog.models import Delivery, Variant
 from payments import sweep
-from payments.chain import Horizon
 from payments.checks import UNSHARED_CACHES
 from payments.models import PiPayment
-from payments.pi_client import PiClient, PiError, PiMisconfigured, PiRefused, session
+from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused, session
+from payments.pi.horizon import Horizon
 
 SECONDS = 10
 PI_API = "https://api.minepi.com/v2"

@@ -18,7 +18,7 @@ from payments.delivery import Take, hand_over
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.moves import By, locked, move, record
 from payments.notices import set_notice
-from payments.pi_client import PaymentRecord, PiUnclear
+from payments.pi.client import PaymentRecord, PiUnclear
 from payments.refunds import COUNTED, request_refund
 from payments.statuses import LIVE, OPEN, Notice, OrderStatus, PaymentStatus, RefundOrigin, ReviewReason
 

@@ -11,7 +11,7 @@ from catalog.models import Product, Variant
 from payments.models import Order, Pioneer
 from payments.moves import By, clean
 from payments.ordering import MOST_UNITS, Refused, check_still_offered, write_order
-from payments.pi_client import PaymentRecord
+from payments.pi.client import PaymentRecord
 from payments.statuses import OrderStatus, PaymentStatus
 
 

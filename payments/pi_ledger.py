@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from payments.models import PiPayment, Refund
 from payments.money import in_pi
-from payments.pi_client import PaymentRecord, PiClient, PiError, PiRefused
+from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused
 from payments.statuses import PaymentStatus
 from payments.sweep import overdue_before
 

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from catalog.stock import OutOfStock
 from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
-from payments.pi_client import PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.client import PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
 from web.error_pages import BUSY, RETRY_SECONDS
 

@@ -40,7 +40,7 @@ from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
 from payments.notices import clear_notice, set_notice
 from payments.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
-from payments.pi_client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
+from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
 from payments.statuses import LIVE, UNFINISHED, Cause, Notice, OrderStatus, PaymentStatus
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django.core import signing
 
 from payments.models import Pioneer
-from payments.pi_client import PiClient, PiRefused, PiUser
+from payments.pi.client import PiClient, PiRefused, PiUser
 from payments.protocol import CALLBACK_SECONDS
 
 LONGEST = timedelta(hours=24)

@@ -29,7 +29,7 @@ from payments.models import EventKind, Order, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.moves import By, record
 from payments.notices import clear_notice
-from payments.pi_client import PiClient, PiRefused
+from payments.pi.client import PiClient, PiRefused
 from payments.statuses import (
     REFUND_UNDER_WAY,
     UNFINISHED,

@@ -22,7 +22,7 @@ from payments.fold import Contradiction
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, Overtaken
 from payments.notices import set_notice
-from payments.pi_client import PiClient, PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import UnknownPayment
 from payments.statuses import UNFINISHED, Notice, OrderStatus, PaymentStatus
 

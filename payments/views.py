@@ -23,7 +23,7 @@ from payments import protocol
 from payments.models import Order, Pioneer, PiPayment
 from payments.moves import By, clean
 from payments.ordering import Shipping
-from payments.pi_client import PiClient
+from payments.pi.client import PiClient
 from payments.serializers import (
     ApproveRequest,
     CancelRequest,

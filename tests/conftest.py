@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from payments import pi_client
+from payments.pi import client as pi_client
 from pi_simulator import Simulator
 from tests.payments.page import Page, shelf
 from tests.postgres import Server

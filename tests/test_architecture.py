@@ -23,7 +23,7 @@ ABOVE_THE_SITE = ("pistore", "demo", "manage", "tests")
 
 DEMO = "pistore.demo"
 READERS_OF_THE_ENVIRONMENT = ("pistore.settings", "pistore.environment", DEMO)
-SPEAKERS_OF_HTTP = ("payments.pi_client", "payments.chain")
+SPEAKERS_OF_HTTP = ("payments.pi.client", "payments.pi.horizon")
 HTTP_LIBRARIES = ("requests", "urllib3", "urllib.request", "http.client", "httpx", "aiohttp")
 
 # What knows of requests and pages. The rules of the shop must work without any of it.
@@ -155,8 +155,8 @@ def the_shop_does_not_know_the_simulator(module: Module) -> Iterator[str]:
 
 
 def the_client_decides_nothing(module: Module) -> Iterator[str]:
-    """`pi_client` speaks HTTP; of ours it knows only what an identifier looks like."""
-    if module.name == "payments.pi_client":
+    """`pi.client` speaks HTTP; of ours it knows only what an identifier looks like."""
+    if module.name == "payments.pi.client":
         for line, name in module.imports:
             if within(name, *SHOP) and name != "payments.models.IDENTIFIER":
                 yield f"line {line} imports {name}"
@@ -239,7 +239,7 @@ def locks_leave_foreign_keys_alone(module: Module) -> Iterator[str]:
 def a_sentence_is_never_data(module: Module) -> Iterator[str]:
     """Sentences are reworded and translated at any time: decide by a column, a choice or a type. Only what Pi
     itself puts into words, on the wire, is read there."""
-    if module.package not in SHOP or module.name == "payments.pi_client":
+    if module.package not in SHOP or module.name == "payments.pi.client":
         return
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Compare) and any(map(is_sentence, (node.left, *node.comparators))):
@@ -423,8 +423,8 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("pistore/settings.py", "APPS = ['pi_simulator']"),
     ],
     the_client_decides_nothing: [
-        ("payments/pi_client.py", "from payments import protocol"),
-        ("payments/pi_client.py", "from payments.models import IDENTIFIER, Order"),
+        ("payments/pi/client.py", "from payments import protocol"),
+        ("payments/pi/client.py", "from payments.models import IDENTIFIER, Order"),
     ],
     views_hold_no_rules: [
         ("payments/views.py", "from catalog.models import Variant"),
@@ -511,7 +511,7 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("pistore/demo.py", "command = ['-m', 'pi_simulator']"),
     ],
     the_client_decides_nothing: [
-        ("payments/pi_client.py", "from payments.models import IDENTIFIER"),
+        ("payments/pi/client.py", "from payments.models import IDENTIFIER"),
     ],
     views_hold_no_rules: [
         ("payments/views.py", "from payments import protocol\nfrom payments.moves import By"),
@@ -540,8 +540,8 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("pistore/wsgi.py", "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'pistore.settings')"),
     ],
     only_the_clients_speak_http: [
-        ("payments/pi_client.py", "import requests"),
-        ("payments/pi_client.py", "from http import HTTPStatus"),
+        ("payments/pi/client.py", "import requests"),
+        ("payments/pi/client.py", "from http import HTTPStatus"),
         ("web/json_bodies.py", "from http import HTTPStatus"),
     ],
     locks_leave_foreign_keys_alone: [

@@ -22,8 +22,8 @@ import pytest
 from django.conf import settings
 from hypothesis import strategies as st
 
-from payments.chain import Horizon
-from payments.pi_client import PiClient, PiError, PiMisconfigured, PiRefused, PiUnclear, session
+from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused, PiUnclear, session
+from payments.pi.horizon import Horizon
 from tests.fuzz.effort import TRIED, fuzz
 from tests.fuzz.garbage import ODD, SCALARS, json_texts, spoiled
 from tests.fuzz.wire import Said, Wire, wire

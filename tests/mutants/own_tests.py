@@ -35,7 +35,7 @@ OWN_TESTS = {
     "payments.gate": ("tests/payments/test_gate.py", "tests/payments/test_approve.py"),
     "payments.models": ("tests/payments/test_models.py",),
     "payments.moves": ("tests/payments/test_commits.py", "tests/payments/test_moves.py"),
-    "payments.pi_client": (
+    "payments.pi.client": (
         "tests/payments/test_outgoing_list.py",
         "tests/payments/test_pi_client.py",
         "tests/payments/test_pi_client_limits.py",

@@ -12,7 +12,7 @@ from django.utils import timezone
 from payments import protocol
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import By, move
-from payments.pi_client import PiClient
+from payments.pi.client import PiClient
 from tests.payments.page import Page
 
 CAROL = By("staff carol", "test")

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalog.models import Variant
 from payments.models import Order, OrderLine, Pioneer, PiPayment, Refund
-from payments.pi_client import PaymentRecord
+from payments.pi.client import PaymentRecord
 from payments.statuses import OrderStatus, PaymentStatus, RefundStatus
 from tests.catalog.goods import variant
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Variant
-from payments import pi_client
 from payments.models import Event, Order, PiPayment
+from payments.pi import client as pi_client
 from payments.protocol import CALLBACK_SECONDS
 from tests.catalog.goods import counted
 from tests.payments.desk import given_up_while_signed

@@ -9,8 +9,8 @@ import responses
 from django.conf import settings
 from django.db import transaction
 
-from payments.chain import ChainPayment, Horizon
-from payments.pi_client import InsideTransaction, PiUnclear
+from payments.pi.client import InsideTransaction, PiUnclear
+from payments.pi.horizon import ChainPayment, Horizon
 from pi_simulator import Simulator
 
 ABSENT = "0" * 64

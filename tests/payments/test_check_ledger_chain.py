@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from payments import chain, chain_ledger
+from payments import chain_ledger
 from payments.models import PiPayment, Refund
+from payments.pi import horizon
 from payments.statuses import RefundStatus
 from tests.payments.desk import cancel, doubted_after, everything, not_verified_for_long, pay_again
 from tests.payments.page import Page
@@ -188,7 +189,7 @@ def test_only_what_is_younger_than_that_is_looked_at(alice: Page) -> None:
 
 
 def test_all_pages_are_turned(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "PAGE", 2)
+    monkeypatch.setattr(horizon, "PAGE", 2)
     for _ in range(5):
         alice.buy({"book": 1})
 

@@ -8,7 +8,7 @@ from catalog.models import Variant
 from payments import protocol, staff
 from payments.models import PiPayment
 from payments.moves import By
-from payments.pi_client import PiError
+from payments.pi.client import PiError
 from tests.catalog.goods import counted
 from tests.payments.desk import asking, everything, story
 from tests.payments.page import Page, acts, status_of

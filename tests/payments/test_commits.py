@@ -9,7 +9,7 @@ from django.db import transaction
 
 from payments import protocol, refunds, staff, sweep
 from payments.moves import By, locked
-from payments.pi_client import PiRefused
+from payments.pi.client import PiRefused
 from tests.payments import rows
 from tests.payments.desk import asking
 from tests.payments.page import Page

@@ -27,7 +27,7 @@ from payments.downloads import download_url
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from payments.ordering import Refused
-from payments.pi_client import PiClient, PiError
+from payments.pi.client import PiClient, PiError
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
 from tests.payments.desk import paid_after_cancel

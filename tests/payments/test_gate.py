@@ -15,7 +15,7 @@ from payments.gate import mismatch, named_order, names, order_for
 from payments.models import Order, OrderLine, Pioneer
 from payments.moves import By
 from payments.ordering import Refused
-from payments.pi_client import PaymentRecord
+from payments.pi.client import PaymentRecord
 from payments.statuses import OrderStatus
 from tests.catalog.goods import product, variant
 from tests.payments import rows

@@ -8,7 +8,7 @@ import pytest
 import responses
 from django.conf import settings
 
-from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
+from payments.pi.client import PiClient, PiMisconfigured, PiUnclear
 from pi_simulator import Simulator
 
 URL = f"{settings.PI_API_URL}/payments/incomplete_server_payments"

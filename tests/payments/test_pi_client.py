@@ -27,8 +27,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from payments import pi_client
-from payments.pi_client import (
+from payments.pi import client as pi_client
+from payments.pi.client import (
     InsideTransaction,
     PaymentRecord,
     PiClient,

@@ -14,8 +14,8 @@ import requests
 import responses
 from django.db import transaction
 
-from payments import pi_client
-from payments.pi_client import InsideTransaction, PiError, PiMisconfigured, PiRefused, PiUnclear
+from payments.pi import client as pi_client
+from payments.pi.client import InsideTransaction, PiError, PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import CALLBACK_SECONDS
 from tests.payments.test_pi_client import (
     APPROVED,

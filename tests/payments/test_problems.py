@@ -19,7 +19,7 @@ from catalog.stock import OutOfStock
 from payments.models import PiPayment
 from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
-from payments.pi_client import InsideTransaction, PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.client import InsideTransaction, PiMisconfigured, PiRefused, PiUnclear
 from payments.problems import ANSWERS
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
 

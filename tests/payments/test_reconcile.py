@@ -15,7 +15,7 @@ from catalog.models import Variant
 from payments import protocol, sweep
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, begin, record
-from payments.pi_client import PiClient, PiMisconfigured, PiUnclear
+from payments.pi.client import PiClient, PiMisconfigured, PiUnclear
 from pi_simulator import Simulator
 from tests.catalog.goods import counted
 from tests.payments import rows

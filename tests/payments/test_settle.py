@@ -17,7 +17,7 @@ from payments.fold import Contradiction, fold
 from payments.models import Event, Pioneer, PiPayment
 from payments.moves import By, Overtaken
 from payments.ordering import Refused
-from payments.pi_client import PiRefused, PiUnclear
+from payments.pi.client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
 from tests.payments import rows
 from tests.payments.desk import asking, not_verified_for_long, story

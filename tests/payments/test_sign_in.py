@@ -17,7 +17,7 @@ from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
 from payments.models import Pioneer
-from payments.pi_client import PiRefused
+from payments.pi.client import PiRefused
 from payments.sign_in import SALT, InvalidToken, uid_of
 from payments.sign_in import sign_in as exchange
 from pi_simulator import Pioneer as PiPioneer

@@ -8,9 +8,9 @@ import pytest
 import responses
 from django.conf import settings
 
-from payments import chain
-from payments.chain import ChainEntry, Horizon
-from payments.pi_client import PiUnclear
+from payments.pi import horizon
+from payments.pi.client import PiUnclear
+from payments.pi.horizon import ChainEntry, Horizon
 from pi_simulator import Simulator
 
 WALLET = settings.PI_WALLET_ADDRESS
@@ -42,7 +42,7 @@ def serve(*records: dict[str, object]) -> None:
 
 
 def test_the_newest_comes_first_and_page_follows_page(pi: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "PAGE", 2)
+    monkeypatch.setattr(horizon, "PAGE", 2)
     paid = [pay(pi, name) for name in ("ann", "bob", "eve")]
 
     first = entries()

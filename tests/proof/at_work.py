@@ -24,8 +24,9 @@ from drf_spectacular.generators import SchemaGenerator
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import BaseAdapter
 
-from payments import ledger, pi_client
+from payments import ledger
 from payments.models import Event
+from payments.pi import client as pi_client
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
 from pi_simulator.clock import Clock

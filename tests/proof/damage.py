@@ -13,7 +13,7 @@ from catalog.models import Variant
 from payments import delivery, fold, protocol, refunds, staff
 from payments.models import EventKind, PiPayment
 from payments.moves import By, Subject, move, record
-from payments.pi_client import PaymentRecord, PiClient
+from payments.pi.client import PaymentRecord, PiClient
 from payments.statuses import OPEN, OrderStatus, PaymentStatus
 
 Patch = pytest.MonkeyPatch

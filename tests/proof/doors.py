@@ -17,7 +17,7 @@ from payments import protocol, refunds, staff, sweep
 from payments.models import PiPayment, Refund
 from payments.moves import By, Overtaken
 from payments.ordering import Refused
-from payments.pi_client import PiClient, PiRefused, PiUnclear
+from payments.pi.client import PiClient, PiRefused, PiUnclear
 from payments.protocol import NotCompleted, UnknownPayment
 from payments.refunds import RefundImpossible
 from payments.staff import Declined

@@ -19,7 +19,7 @@ from payments import fold, protocol, refunds, staff
 from payments.models import Order, Pioneer, PiPayment, Refund
 from payments.moves import By, locked, move
 from payments.ordering import Refused, Shipping
-from payments.pi_client import PaymentRecord, PiClient
+from payments.pi.client import PaymentRecord, PiClient
 from payments.statuses import OrderStatus
 from pi_simulator import Simulator
 from tests.catalog.goods import product, variant

@@ -21,7 +21,7 @@ from payments import deeds, sweep
 from payments.deeds import Deed
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
-from payments.pi_client import PiError
+from payments.pi.client import PiError
 from payments.statuses import OPEN
 from pi_simulator.refusal import SimulatorRefusal
 from tests.payments import desk

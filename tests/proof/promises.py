@@ -22,7 +22,7 @@ from catalog.models import DeliveryCode, Variant
 from payments import ledger, pi_ledger, sweep
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
-from payments.pi_client import PiError
+from payments.pi.client import PiError
 from payments.pi_ledger import Verdict
 from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
 from pi_simulator import Simulator

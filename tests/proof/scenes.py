@@ -20,7 +20,7 @@ from payments import protocol
 from payments.models import DeliveredCode, Event, Order, OrderLine, Pioneer, PiPayment, Refund
 from payments.moves import By
 from payments.ordering import Refused, Shipping
-from payments.pi_client import PiUnclear
+from payments.pi.client import PiUnclear
 from payments.protocol import NotCompleted
 from pi_simulator import Simulator
 from pi_simulator.records import Pioneer as AtPi

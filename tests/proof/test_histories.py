@@ -13,7 +13,7 @@ import pytest
 from payments import fold, protocol
 from payments.models import PiPayment
 from payments.moves import By
-from payments.pi_client import PaymentRecord
+from payments.pi.client import PaymentRecord
 from tests.proof.at_work import Broken, Seen
 from tests.proof.histories import Histories, run
 

@@ -21,7 +21,7 @@ from catalog.models import DeliveryCode, Variant
 from payments import ledger, protocol, refunds, staff, sweep
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
-from payments.pi_client import PiClient
+from payments.pi.client import PiClient
 from tests.catalog.goods import counted, product, variant
 from tests.catalog.office import form_on, page_of
 from tests.payments.desk import CAROL, DORA, paid_after_cancel

@@ -12,7 +12,7 @@ from datetime import timedelta
 from payments import staff
 from payments.models import PiPayment
 from payments.moves import By
-from payments.pi_client import PiClient
+from payments.pi.client import PiClient
 from payments.statuses import OPEN
 from pi_simulator import Simulator
 from tests.proof.promises import broken, broken_at_rest, heal, pass_time, sweep_once

@@ -20,8 +20,8 @@ from PIL import Image
 from requests.adapters import BaseAdapter
 
 from catalog.models import Picture, Product
-from payments import pi_client
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
+from payments.pi import client as pi_client
 from tests.catalog.goods import codes, product, variant
 from tests.catalog.office import address, errors, form_on, submit
 from tests.payments.page import Page

@@ -16,7 +16,7 @@ from catalog.models import Variant
 from payments import chain_ledger, ledger, pi_ledger
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import Event, Order, PiPayment, Refund
-from payments.pi_client import PiError
+from payments.pi.client import PiError
 from payments.pi_ledger import Comparison, Verdict
 
 # At most five questions a second: the buyers' payments come first.

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from payments.management.stopping import stop_on_signals
 from payments.moves import By
-from payments.pi_client import PiError
+from payments.pi.client import PiError
 from payments.statuses import Cause, OrderStatus
 from payments.sweep import expire_stale, plan, stale_orders
 

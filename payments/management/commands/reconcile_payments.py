@@ -11,7 +11,7 @@ from django.db import close_old_connections
 
 from payments.management.stopping import Stop, stop_on_signals
 from payments.moves import By
-from payments.pi_client import PiError
+from payments.pi.client import PiError
 from payments.statuses import Cause
 from payments.sweep import reconcile_due
 

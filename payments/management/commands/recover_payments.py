@@ -10,13 +10,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.chain import ChainEntry
 from payments.chain_ledger import came_in, entries_since, is_known, names_a_payment
 from payments.fold import Contradiction
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import PiPayment
 from payments.moves import By, Overtaken
-from payments.pi_client import PiClient, PiError, PiRefused
+from payments.pi.client import PiClient, PiError, PiRefused
+from payments.pi.horizon import ChainEntry
 from payments.protocol import UnknownPayment, recover_paid
 from payments.statuses import Cause, PaymentStatus
 from payments.sweep import SECONDS_PER_PAYMENT

@@ -1,7 +1,7 @@
 """Horizon, the window onto Pi's blockchain: look-ups only. Decides nothing.
 
 Addresses are built from PI_HORIZON_URL and what has the shape of a hash or of a wallet; a link that somebody
-sent (`_link`) is never followed. Errors are those of `pi_client`: PiUnclear when there is no usable answer.
+sent (`_link`) is never followed. Errors are those of the client: PiUnclear when there is no usable answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import requests
 from django.conf import settings
 from requests.auth import AuthBase
 
-from payments.pi_client import Caller, PiUnclear, as_amount, as_text, as_words, parse
+from payments.pi.client import Caller, PiUnclear, as_amount, as_text, as_words, parse
 
 TXID = r"[0-9a-fA-F]{64}"
 WALLET = r"G[A-Z2-7]{55}"
