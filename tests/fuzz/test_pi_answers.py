@@ -27,7 +27,7 @@ from payments.pi.horizon import Horizon
 from tests.fuzz.effort import TRIED, fuzz
 from tests.fuzz.garbage import ODD, SCALARS, json_texts, spoiled
 from tests.fuzz.wire import Said, Wire, wire
-from tests.payments.test_pi_client import COMPLETED, ID, TXID, USER
+from tests.payments.pi.test_client import COMPLETED, ID, TXID, USER
 
 # No database is asked: once is enough.
 pytestmark = pytest.mark.sqlite

@@ -36,9 +36,9 @@ OWN_TESTS = {
     "payments.models": ("tests/payments/test_models.py",),
     "payments.moves": ("tests/payments/test_commits.py", "tests/payments/test_moves.py"),
     "payments.pi.client": (
-        "tests/payments/test_outgoing_list.py",
-        "tests/payments/test_pi_client.py",
-        "tests/payments/test_pi_client_limits.py",
+        "tests/payments/pi/test_outgoing_list.py",
+        "tests/payments/pi/test_client.py",
+        "tests/payments/pi/test_client_limits.py",
     ),
     "payments.protocol": DOORS,
     "payments.refunds": (

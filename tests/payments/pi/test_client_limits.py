@@ -17,7 +17,7 @@ from django.db import transaction
 from payments.pi import client as pi_client
 from payments.pi.client import InsideTransaction, PiError, PiMisconfigured, PiRefused, PiUnclear
 from payments.protocol import CALLBACK_SECONDS
-from tests.payments.test_pi_client import (
+from tests.payments.pi.test_client import (
     APPROVED,
     HORIZON,
     HTML,
