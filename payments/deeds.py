@@ -22,7 +22,8 @@ from payments.money import in_pi
 from payments.moves import By, IllegalMove, Overtaken
 from payments.ordering import Refused
 from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear
-from payments.pi.horizon import TXID, ChainPayment, Horizon
+from payments.pi.formats import TXID
+from payments.pi.horizon import ChainPayment, Horizon
 from payments.statuses import UNFINISHED, Cause, OrderStatus, PaymentStatus, RefundStatus
 
 logger = logging.getLogger(__name__)

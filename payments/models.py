@@ -16,6 +16,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.urls import reverse
 
 from catalog.models import Delivery, DeliveryCode, Variant
+from payments.pi.formats import IDENTIFIER
 from payments.statuses import (
     LIVE,
     Cause,
@@ -26,8 +27,6 @@ from payments.statuses import (
     RefundStatus,
     ReviewReason,
 )
-
-IDENTIFIER = r"[A-Za-z0-9_-]{1,64}"
 
 # No 0/O, 1/I/L, 2/Z, 5/S, 8/B, U/V: a reference is read out over the phone and typed by hand.
 REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTWXY"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from payments.models import IDENTIFIER, Pioneer, PiPayment
+from payments.models import Pioneer, PiPayment
+from payments.pi.formats import IDENTIFIER
 from payments.statuses import LIVE, PaymentStatus
 from web.callers import address_of
 

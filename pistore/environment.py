@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from payments.pi.formats import WALLET
+
 EXAMPLE = "example-"
 DATABASES = ("sqlite:///", "postgres://", "postgresql://")
 PI_NETWORKS = ("Pi Network", "Pi Testnet")
@@ -43,7 +45,7 @@ def one_of(env: environ.Env, name: str, choices: tuple[str, ...], default: str) 
 def address(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
     """Return a Pi wallet address (G and 55 characters of base32); outside DEBUG it must be set by name."""
     value = str(env.str(name, default=default if debug else ""))
-    if not re.fullmatch(r"G[A-Z2-7]{55}", value):
+    if not re.fullmatch(WALLET, value):
         raise ImproperlyConfigured(
             f"{name} is not a Pi wallet address: set it to the public address (G…) of the app's wallet."
         )

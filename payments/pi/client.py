@@ -32,7 +32,7 @@ from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from payments.models import IDENTIFIER
+from payments.pi.formats import IDENTIFIER
 
 CONNECT_SECONDS = 3.0
 SUCCESS = range(200, 300)

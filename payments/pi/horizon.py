@@ -18,9 +18,8 @@ from django.conf import settings
 from requests.auth import AuthBase
 
 from payments.pi.client import Caller, PiUnclear, as_amount, as_text, as_words, parse
+from payments.pi.formats import TXID, WALLET
 
-TXID = r"[0-9a-fA-F]{64}"
-WALLET = r"G[A-Z2-7]{55}"
 PLACE = r"[0-9]{1,20}"
 # A real transaction takes four kilobytes and more, and an answer may have a million bytes.
 PAGE = 100

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from payments import money, sweep
 from payments.models import DeliveredCode, Order, PiPayment, Refund
+from payments.pi.formats import TXID
 from payments.statuses import OrderStatus, RefundStatus
 
 register = template.Library()
@@ -26,7 +27,7 @@ SHOWN = 4  # characters at the end of a code, enough to find it again
 @register.simple_tag
 def explorer_url(txid: str | None, network: str) -> str:
     """This will return where the transaction can be seen, or nothing for what is not a hash."""
-    if network not in EXPLORED or not re.fullmatch("[0-9a-fA-F]{64}", txid or ""):
+    if network not in EXPLORED or not re.fullmatch(TXID, txid or ""):
         return ""
     return f"{EXPLORER}/{EXPLORED[network]}/tx/{txid}"
 
