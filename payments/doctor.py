@@ -23,8 +23,9 @@ from catalog.models import Delivery, Variant
 from payments import sweep
 from payments.checks import UNSHARED_CACHES
 from payments.models import PiPayment
-from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused, session
+from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused
 from payments.pi.horizon import Horizon
+from payments.pi.http import session
 
 SECONDS = 10
 PI_API = "https://api.minepi.com/v2"

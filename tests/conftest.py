@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from payments.pi import client as pi_client
+from payments.pi import http
 from pi_simulator import Simulator
 from tests.payments.page import Page, shelf
 from tests.postgres import Server
@@ -58,10 +58,10 @@ def pi() -> Iterator[Simulator]:
         app_wallet=settings.PI_WALLET_ADDRESS,
         virtual_time=True,
     )
-    pi_client.session.mount("http://pi.simulated/", simulator.adapter())
+    http.session.mount("http://pi.simulated/", simulator.adapter())
     cache.clear()
     yield simulator
-    del pi_client.session.adapters["http://pi.simulated/"]
+    del http.session.adapters["http://pi.simulated/"]
 
 
 @pytest.fixture

@@ -10,44 +10,31 @@ keys that nobody has seen before; all of that ends in one of these errors or in 
 
 from __future__ import annotations
 
-import json
 import re
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
-import requests
 from django.conf import settings
-from django.db import connection
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from payments.pi.formats import IDENTIFIER
+from payments.pi.formats import IDENTIFIER, as_amount, as_text, as_words
+from payments.pi.http import Caller, KeyAuth, PiError, PiUnclear, parse
 
-CONNECT_SECONDS = 3.0
+__all__ = [
+    "PaymentRecord",
+    "PiClient",
+    "PiError",
+    "PiMisconfigured",
+    "PiRefused",
+    "PiUnclear",
+    "PiUser",
+]
+
 SUCCESS = range(200, 300)
-LARGEST_ANSWER = 1_000_000  # bytes
-LARGEST_AMOUNT = Decimal(10) ** 8  # what our columns hold: 15 digits, 7 of them decimals
-SMALLEST_AMOUNT = Decimal("0.0000001")
 LATEST_TIMESTAMP = 10**11  # seconds: the year 5138
-
-
-class PiError(Exception):
-    """Pi did not do, or did not confirm, what it was asked."""
-
-
-class PiUnclear(PiError):
-    """No usable answer (timeout, 5xx, HTML, nonsense): it may have happened. Ask again what is true."""
 
 
 class PiRefused(PiError):
@@ -60,10 +47,6 @@ class PiRefused(PiError):
 
 class PiMisconfigured(PiError):
     """Pi does not accept our key, or our app may not do this. Staff must act (`manage.py pi_doctor`)."""
-
-
-class InsideTransaction(RuntimeError):
-    """Pi was about to be asked while a transaction is open: commit the intention first. A mistake of ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,128 +84,6 @@ class PiUser:
     valid_until: datetime
 
 
-class _KeyAuth(AuthBase):
-    """Sets the header last, so that a .netrc on the machine cannot replace it; never shows the secret."""
-
-    def __init__(self, scheme: str, secret: str) -> None:
-        # Refused here, because the HTTP library would quote the secret in its error.
-        if not re.fullmatch("[!-~]+", secret):
-            raise ValueError("is empty, or holds what cannot be sent")
-        self._header = f"{scheme} {secret}"
-        self._secret = secret.encode()
-
-    def hide(self, content: bytes) -> bytes:
-        """Return an answer without the secret: who complains of a key may quote it."""
-        return content.replace(self._secret, b"(secret)")
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._header
-        return request
-
-
-class _InTime(HTTPConnection):
-    """Waits for the head of an answer no longer than `timeout`, which by itself every byte starts anew."""
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        def shut() -> None:
-            if self.sock is not None:
-                self.sock.shutdown(socket.SHUT_RDWR)
-
-        with _cut_off(shut, seconds=float(self.timeout or 0)):
-            return super().getresponse()
-
-
-class _InTimeAndSecret(_InTime, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _InTime
-
-
-class _SecretPool(HTTPSConnectionPool):
-    ConnectionCls = _InTimeAndSecret
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        _use_our_pools(self.poolmanager)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        _use_our_pools(manager)
-        return manager
-
-
-def _use_our_pools(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecretPool}
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere. Told not to follow a redirect, requests still reads all of it and where it leads."""
-
-
-def _new_session() -> requests.Session:
-    pooled = _Session()
-    # Never retried here: only whoever asked knows whether repeating is harmless.
-    pooled.mount("https://", _Adapter(pool_connections=2, pool_maxsize=32, max_retries=0))
-    pooled.mount("http://", _Adapter(pool_connections=2, pool_maxsize=32, max_retries=0))
-    pooled.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return pooled
-
-
-# One for the process: reused connections cost a third of new ones. Threads may share it.
-session = _new_session()
-
-
-class Caller:
-    """Speaks HTTP within one budget of seconds for everything that it is asked. Follows no redirect."""
-
-    def __init__(self, *, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-
-    def call(
-        self, method: str, url: str, *, what: str, auth: AuthBase, body: dict[str, str] | None = None
-    ) -> tuple[int, bytes]:
-        """This will return status and content of the answer. PiUnclear, about `what`, if there is none."""
-        leave_database()
-        try:
-            with session.request(
-                method,
-                url,
-                json=body,
-                auth=auth,
-                timeout=self._timeout(),  # type: ignore[arg-type]
-                stream=True,
-                allow_redirects=False,
-            ) as response:
-                return response.status_code, self._read(response)
-        except requests.RequestException as error:
-            raise PiUnclear(f"{what}: {type(error).__name__}") from error
-
-    def _left(self) -> float:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise PiUnclear("the time for asking Pi is used up")
-        return left
-
-    def _timeout(self) -> Timeout:
-        """One limit for all of it, which a pair of numbers would not be. (requests takes it as it is.)"""
-        left = self._left()
-        return Timeout(connect=min(CONNECT_SECONDS, left), read=left, total=left)
-
-    def _read(self, response: requests.Response) -> bytes:
-        content = bytearray()
-        with _cut_off(response.raw.shutdown, seconds=self._left()):
-            for chunk in response.iter_content(16_384):
-                content += chunk
-                if len(content) > LARGEST_ANSWER:
-                    raise PiUnclear("Pi's answer is too large to be one")
-        return bytes(content)
-
-
 class PiClient(Caller):
     """Speaks to Pi's Platform API."""
 
@@ -256,7 +117,7 @@ class PiClient(Caller):
     def me(self, access_token: str) -> PiUser:
         """This will return whose token it is. PiRefused `invalid_token` if Pi does not know it."""
         try:
-            auth = _KeyAuth("Bearer", access_token)
+            auth = KeyAuth("Bearer", access_token)
         except ValueError as error:
             raise PiRefused("invalid_token", "GET /me: this is no access token") from error
         return _as_user(self._ask("GET", "/me", auth))
@@ -272,7 +133,7 @@ class PiClient(Caller):
             raise PiUnclear(f"{method} {path}: Pi answered about another payment")
         return record
 
-    def _ask(self, method: str, path: str, auth: _KeyAuth, body: dict[str, str] | None = None) -> Any:
+    def _ask(self, method: str, path: str, auth: KeyAuth, body: dict[str, str] | None = None) -> Any:
         url = settings.PI_API_URL + path
         status, content = self.call(method, url, what=f"{method} {path}", auth=auth, body=body)
         what = f"{method} {path}: HTTP {status}"
@@ -284,42 +145,11 @@ class PiClient(Caller):
         return answer
 
 
-def _app_key() -> _KeyAuth:
+def _app_key() -> KeyAuth:
     try:
-        return _KeyAuth("Key", settings.PI_API_KEY)
+        return KeyAuth("Key", settings.PI_API_KEY)
     except ValueError as error:
         raise PiMisconfigured(f"PI_API_KEY {error}") from error
-
-
-@contextmanager
-def _cut_off(shut: Callable[[], object], *, seconds: float) -> Iterator[None]:
-    """This will end an answer with `shut` after `seconds`. A read timeout does not: a byte starts it anew."""
-
-    def shut_quietly() -> None:
-        with suppress(ValueError, RuntimeError, OSError):  # it came to its end at the same moment
-            shut()
-
-    timer = threading.Timer(seconds, shut_quietly)
-    timer.daemon = True
-    try:
-        timer.start()
-    except RuntimeError as error:  # the machine has no thread left
-        raise PiUnclear("nobody can watch over the time for asking Pi") from error
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def leave_database() -> None:
-    """This will make sure that no transaction is open and no pooled connection is held while Pi is asked.
-
-    Raises InsideTransaction otherwise. The block in which a test case wraps itself is forgiven.
-    """
-    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
-        raise InsideTransaction("commit before asking Pi")
-    if not connection.in_atomic_block and connection.settings_dict["OPTIONS"].get("pool"):
-        connection.close()
 
 
 def as_record(answer: Any) -> PaymentRecord:
@@ -367,18 +197,6 @@ def _until(timestamp: Any) -> datetime:
     return datetime.fromtimestamp(int(timestamp), UTC)
 
 
-def parse(content: bytes, *, what: str) -> Any:
-    """Return the JSON, every number in it a Decimal. PiUnclear, about `what`, when it is none."""
-    try:
-        return json.loads(content, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_such_number)
-    except (ValueError, RecursionError, InvalidOperation) as error:
-        raise PiUnclear(f"{what}: not JSON") from error
-
-
-def _no_such_number(text: str) -> None:
-    raise ValueError(f"{text} is not a number")
-
-
 def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     """Classify by the code in the body, not by the exact 4xx: many of those were never seen for certain."""
     code = answer.get("error") if isinstance(answer, dict) else None
@@ -397,30 +215,7 @@ def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     return PiRefused(code[:64], as_words(f"{what}: {code} {detail}")[:300])
 
 
-def as_text(value: Any, *, most: int, least: int = 1) -> str:
-    """A name of something: taken to the letter, or not at all."""
-    if not isinstance(value, str) or not least <= len(value) <= most or as_words(value) != value:
-        raise ValueError("not a text of the expected length")
-    return value
-
-
-def as_words(value: Any) -> str:
-    """Words for people: what the database cannot hold is left out."""
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-
-
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError("not true or false")
     return value
-
-
-def as_amount(value: Any) -> Decimal:
-    if not isinstance(value, Decimal) or not SMALLEST_AMOUNT <= value < LARGEST_AMOUNT:
-        raise ValueError("not an amount of Pi")
-    amount = value.quantize(SMALLEST_AMOUNT)
-    if amount != value:
-        raise ValueError("an amount with more than 7 places")
-    return amount

@@ -1,7 +1,7 @@
 """Horizon, the window onto Pi's blockchain: look-ups only. Decides nothing.
 
 Addresses are built from PI_HORIZON_URL and what has the shape of a hash or of a wallet; a link that somebody
-sent (`_link`) is never followed. Errors are those of the client: PiUnclear when there is no usable answer.
+sent (`_link`) is never followed. Errors are those of `pi.http`: PiUnclear when there is no usable answer.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-import requests
 from django.conf import settings
-from requests.auth import AuthBase
 
-from payments.pi.client import Caller, PiUnclear, as_amount, as_text, as_words, parse
-from payments.pi.formats import TXID, WALLET
+from payments.pi.formats import TXID, WALLET, as_amount, as_text, as_words
+from payments.pi.http import Anonymous, Caller, PiUnclear, parse
 
 PLACE = r"[0-9]{1,20}"
 # A real transaction takes four kilobytes and more, and an answer may have a million bytes.
@@ -48,13 +46,6 @@ class ChainEntry:
     source: str
     created_at: datetime
     paging_token: str
-
-
-class _Anonymous(AuthBase):
-    """Keeps a .netrc on the machine from sending a password along."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
 
 
 class Horizon(Caller):
@@ -97,7 +88,7 @@ class Horizon(Caller):
     def _get(self, path: str) -> Any:
         """Return the answer, or None when Horizon says that there is no such thing."""
         url = settings.PI_HORIZON_URL + path
-        status, content = self.call("GET", url, what=f"GET {path}", auth=_Anonymous())
+        status, content = self.call("GET", url, what=f"GET {path}", auth=Anonymous())
         answer = parse(content, what=f"GET {path}: HTTP {status}")
         if status == HTTPStatus.OK:
             return answer

@@ -22,8 +22,9 @@ import pytest
 from django.conf import settings
 from hypothesis import strategies as st
 
-from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused, PiUnclear, session
+from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused, PiUnclear
 from payments.pi.horizon import Horizon
+from payments.pi.http import session
 from tests.fuzz.effort import TRIED, fuzz
 from tests.fuzz.garbage import ODD, SCALARS, json_texts, spoiled
 from tests.fuzz.wire import Said, Wire, wire

@@ -23,6 +23,7 @@ DOORS = (
     "tests/payments/test_recover_payments.py",
     "tests/payments/test_settle.py",
 )
+PI = ("tests/payments/pi/",)
 OWN_TESTS = {
     "catalog.stock": ("tests/catalog/test_stock.py",),
     "payments.authentication": ("tests/payments/test_openapi.py", "tests/payments/test_sign_in.py"),
@@ -35,11 +36,9 @@ OWN_TESTS = {
     "payments.gate": ("tests/payments/test_gate.py", "tests/payments/test_approve.py"),
     "payments.models": ("tests/payments/test_models.py",),
     "payments.moves": ("tests/payments/test_commits.py", "tests/payments/test_moves.py"),
-    "payments.pi.client": (
-        "tests/payments/pi/test_outgoing_list.py",
-        "tests/payments/pi/test_client.py",
-        "tests/payments/pi/test_client_limits.py",
-    ),
+    "payments.pi.client": PI,
+    "payments.pi.formats": PI,
+    "payments.pi.http": PI,
     "payments.protocol": DOORS,
     "payments.refunds": (
         "tests/payments/test_commits.py",

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Variant
 from payments.models import Event, Order, PiPayment
-from payments.pi import client as pi_client
+from payments.pi import http
 from payments.protocol import CALLBACK_SECONDS
 from tests.catalog.goods import counted
 from tests.payments.desk import given_up_while_signed
@@ -276,7 +276,7 @@ def test_asking_whose_token_it_is_counts_against_the_callbacks_time(
     alice.token = ""
     alice.pi.faults.add("latency", path="any", seconds=4)
     clock = SimpleNamespace(monotonic=lambda: alice.pi.clock.now().timestamp())
-    monkeypatch.setattr(pi_client, "time", clock)
+    monkeypatch.setattr(http, "time", clock)
 
     alice.post("/pi_payment/approve", body, expect=503)  # three slow answers are too many
     alice.pi.faults.clear()

@@ -20,7 +20,7 @@ from payments import doctor
 from payments.doctor import Colour, Finding
 from payments.doctor import Page as Answer
 from payments.models import PiPayment
-from payments.pi.client import session
+from payments.pi.http import session
 from pi_simulator import Simulator
 from tests.catalog.goods import lose_file, product, variant
 from tests.payments.page import Page

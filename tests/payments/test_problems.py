@@ -19,7 +19,8 @@ from catalog.stock import OutOfStock
 from payments.models import PiPayment
 from payments.moves import IllegalMove, Overtaken
 from payments.ordering import MESSAGES, Refused
-from payments.pi.client import InsideTransaction, PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.client import PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.http import InsideTransaction
 from payments.problems import ANSWERS
 from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
 

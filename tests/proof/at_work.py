@@ -26,7 +26,7 @@ from requests.adapters import BaseAdapter
 
 from payments import ledger
 from payments.models import Event
-from payments.pi import client as pi_client
+from payments.pi import http
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
 from pi_simulator.clock import Clock
@@ -285,8 +285,8 @@ class AtWork:
             clock=StillClock(),
             virtual_time=True,
         )
-        pi_client.session.mount("http://pi.simulated/", Wire(self, pi.adapter()))
-        self._open.callback(pi_client.session.adapters.pop, "http://pi.simulated/")
+        http.session.mount("http://pi.simulated/", Wire(self, pi.adapter()))
+        self._open.callback(http.session.adapters.pop, "http://pi.simulated/")
         pi.before_call, pi.after_call = self._before_call, self._after_call
         return pi
 

@@ -21,7 +21,7 @@ from requests.adapters import BaseAdapter
 
 from catalog.models import Picture, Product
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
-from payments.pi import client as pi_client
+from payments.pi import http
 from tests.catalog.goods import codes, product, variant
 from tests.catalog.office import address, errors, form_on, submit
 from tests.payments.page import Page
@@ -277,7 +277,7 @@ class Watch(BaseAdapter):
 
 @pytest.fixture
 def watch(alice: Page) -> Iterator[Watch]:
-    watch, session = Watch(), pi_client.session
+    watch, session = Watch(), http.session
     before = {prefix: session.adapters[prefix] for prefix in ("http://", "https://")}
     for prefix in before:
         session.mount(prefix, watch)
@@ -316,7 +316,7 @@ def test_no_identifier_leads_elsewhere(alice: Page, watch: Watch, identifier: st
 
 def test_the_watch_would_see_who_else_is_asked(watch: Watch) -> None:
     with pytest.raises(requests.ConnectionError):
-        pi_client.session.get(LINK)
+        http.session.get(LINK)
 
     assert watch.asked == [LINK]
 

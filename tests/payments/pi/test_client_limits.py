@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 import requests
 import responses
-from django.db import transaction
 
-from payments.pi import client as pi_client
-from payments.pi.client import InsideTransaction, PiError, PiMisconfigured, PiRefused, PiUnclear
+from payments.pi.client import SUCCESS, PiError, PiMisconfigured, PiRefused, PiUnclear, as_record
+from payments.pi.formats import LARGEST_AMOUNT, SMALLEST_AMOUNT
+from payments.pi.http import parse
 from payments.protocol import CALLBACK_SECONDS
 from tests.payments.pi.test_client import (
     APPROVED,
@@ -27,12 +26,9 @@ from tests.payments.pi.test_client import (
     client,
     flags,
     get,
-    http,
     me,
     with_amount,
 )
-
-__all__ = ["http"]  # the fixture
 
 PATH = f"/payments/{ID}"
 NOT_A_PAYMENT = "Pi's answer is not a payment: "
@@ -126,12 +122,6 @@ def test_our_own_mistakes_are_named(settings: Any) -> None:
     assert refused.value.code == "invalid_token"
 
 
-@pytest.mark.django_db(transaction=True)
-def test_an_open_transaction_is_named() -> None:
-    with transaction.atomic(), pytest.raises(InsideTransaction, match=r"^commit before asking Pi$"):
-        client().get_payment(ID)
-
-
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_is_named(http: responses.RequestsMock, number: str) -> None:
     with pytest.raises(PiUnclear) as problem:
@@ -171,7 +161,7 @@ def test_an_identifier_may_be_as_long_as_its_column(http: responses.RequestsMock
 
     assert client().get_payment(longest).identifier == longest
     with pytest.raises(PiUnclear, match="not a text of the expected length"):
-        pi_client.as_record(pi_client.parse(changed(identifier=longest + "x").encode(), what="it"))
+        as_record(parse(changed(identifier=longest + "x").encode(), what="it"))
 
 
 @pytest.mark.parametrize(("uid", "name", "fits"), [(64, 150, True), (65, 0, False), (1, 151, False)])
@@ -211,24 +201,13 @@ def test_a_long_complaint_about_our_key_is_cut(http: responses.RequestsMock) -> 
     assert len(str(problem.value)) == 200
 
 
-def test_an_answer_of_a_million_bytes_is_read(http: responses.RequestsMock) -> None:
-    assert get(http, APPROVED + " " * (1_000_000 - len(APPROVED))).identifier == ID
-
-
 def test_a_callback_is_answered_before_the_sdk_repeats_it() -> None:
     assert CALLBACK_SECONDS == 9
 
 
-def test_who_watches_over_the_time_keeps_no_process_alive() -> None:
-    with pi_client._cut_off(lambda: None, seconds=9):
-        timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-
-    assert {timer.daemon for timer in timers} == {True}
-
-
 def test_the_limits_are_those_of_our_columns() -> None:
-    assert (Decimal("1e-7"), 10**8) == (pi_client.SMALLEST_AMOUNT, pi_client.LARGEST_AMOUNT)
-    assert range(200, 300) == pi_client.SUCCESS
+    assert (Decimal("1e-7"), 10**8) == (SMALLEST_AMOUNT, LARGEST_AMOUNT)
+    assert range(200, 300) == SUCCESS
 
 
 def test_a_user_and_a_record_are_frozen_and_small(http: responses.RequestsMock) -> None:

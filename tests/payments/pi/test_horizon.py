@@ -9,8 +9,9 @@ import responses
 from django.conf import settings
 from django.db import transaction
 
-from payments.pi.client import InsideTransaction, PiUnclear
+from payments.pi.client import PiUnclear
 from payments.pi.horizon import ChainPayment, Horizon
+from payments.pi.http import InsideTransaction
 from pi_simulator import Simulator
 
 ABSENT = "0" * 64
