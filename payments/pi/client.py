@@ -1,8 +1,8 @@
 """Pi's Platform API: one typed method per endpoint, frozen answers, three kinds of error. Decides nothing.
 
-    PiUnclear        no usable answer: it may have happened. Ask what is true before doing anything else.
+    PiUnclear        no usable answer: it may have happened. Look at the payment before doing anything else.
     PiRefused        Pi said no and gave a code. Some codes mean that things are already further on.
-    PiMisconfigured  our key or permission is wrong. Asking again is of no use until staff have acted.
+    PiMisconfigured  our key or permission is wrong. Retrying is useless until staff have acted.
 
 Pi answers with JSON, sometimes with an HTML page, sometimes with an amount in exponent form, sometimes with
 keys that nobody has seen before; all of that ends in one of these errors or in a clean record.
@@ -71,13 +71,13 @@ class PaymentRecord:
 
     @property
     def completed(self) -> bool:
-        """True when Pi says developer_completed and has verified the transaction: the money is ours."""
+        """Whether the money is ours: Pi has verified the transaction and calls the payment completed."""
         return self.developer_completed and self.transaction_verified and self.txid is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PiUser:
-    """Whose access token it is. `uid` belongs to this app alone; `valid_until` (UTC) is the token's end."""
+    """The owner of an access token. `uid` is of this app only; the token expires at `valid_until` (UTC)."""
 
     uid: str
     username: str
@@ -85,28 +85,29 @@ class PiUser:
 
 
 class PiClient(Caller):
-    """Speaks to Pi's Platform API."""
+    """Calls Pi's Platform API. Every method may raise PiUnclear, PiRefused or PiMisconfigured."""
 
     def get_payment(self, identifier: str) -> PaymentRecord:
-        """This will return Pi's record of the payment. PiRefused `payment_not_found` if there is none, or
-        if it belongs to another app."""
+        """Return Pi's record of the payment.
+
+        Raise PiRefused `payment_not_found` if there is none, or if it belongs to another app.
+        """
         return self._payment("GET", identifier)
 
     def approve(self, identifier: str) -> PaymentRecord:
-        """This will let the buyer sign. Harmless to repeat: Pi then refuses with `already_approved`."""
+        """Allow the buyer to sign. Harmless to repeat: Pi then refuses with `already_approved`."""
         return self._payment("POST", identifier, "/approve")
 
     def complete(self, identifier: str, txid: str) -> PaymentRecord:
-        """This will have Pi verify the transaction and close the payment. Harmless to repeat."""
+        """Have Pi verify the transaction and close the payment. Harmless to repeat."""
         return self._payment("POST", identifier, "/complete", {"txid": txid})
 
     def cancel(self, identifier: str) -> PaymentRecord:
-        """This will close a payment without a transaction; with one, PiRefused `payment_tx_present`."""
+        """Close a payment that has no transaction. Raise PiRefused `payment_tx_present` if it has one."""
         return self._payment("POST", identifier, "/cancel")
 
     def incomplete_server_payments(self) -> list[PaymentRecord]:
-        """This will return the payments from this app to a pioneer that wait for something: Pi shows the
-        latest one, or none."""
+        """Return the unfinished payments from this app to pioneers. Pi shows the latest one, or none."""
         path = "/payments/incomplete_server_payments"
         answer = self._ask("GET", path, _app_key())
         shown = answer.get("incomplete_server_payments") if isinstance(answer, dict) else None
@@ -115,7 +116,7 @@ class PiClient(Caller):
         return [as_record(payment) for payment in shown]
 
     def me(self, access_token: str) -> PiUser:
-        """This will return whose token it is. PiRefused `invalid_token` if Pi does not know it."""
+        """Return the owner of the token. Raise PiRefused `invalid_token` if Pi does not know it."""
         try:
             auth = KeyAuth("Bearer", access_token)
         except ValueError as error:
@@ -153,20 +154,20 @@ def _app_key() -> KeyAuth:
 
 
 def as_record(answer: Any) -> PaymentRecord:
-    """Return the frozen record of a PaymentDTO. Raises PiUnclear when it is not one."""
+    """Return Pi's PaymentDTO as a frozen record. Raise PiUnclear if it is not one."""
     try:
         status, transaction = answer["status"], answer["transaction"]
         return PaymentRecord(
-            identifier=as_text(answer["identifier"], most=64),
-            user_uid=as_text(answer["user_uid"], most=64),
+            identifier=as_text(answer["identifier"], max_length=64),
+            user_uid=as_text(answer["user_uid"], max_length=64),
             amount=as_amount(answer["amount"]),
             memo=as_words(answer.get("memo") or "")[:200],
             metadata=answer["metadata"] if isinstance(answer.get("metadata"), dict) else {},
-            direction=as_text(answer["direction"], most=20),
-            network=as_text(answer["network"], most=20),
-            from_address=as_text(answer.get("from_address") or "", least=0, most=80),
-            to_address=as_text(answer.get("to_address") or "", least=0, most=80),
-            txid=as_text(transaction["txid"], most=64) if transaction is not None else None,
+            direction=as_text(answer["direction"], max_length=20),
+            network=as_text(answer["network"], max_length=20),
+            from_address=as_text(answer.get("from_address") or "", min_length=0, max_length=80),
+            to_address=as_text(answer.get("to_address") or "", min_length=0, max_length=80),
+            txid=as_text(transaction["txid"], max_length=64) if transaction is not None else None,
             developer_approved=_flag(status["developer_approved"]),
             transaction_verified=_flag(status["transaction_verified"]),
             developer_completed=_flag(status["developer_completed"]),
@@ -179,8 +180,8 @@ def as_record(answer: Any) -> PaymentRecord:
 def _as_user(answer: Any) -> PiUser:
     try:
         return PiUser(
-            uid=as_text(answer["uid"], most=64),
-            username=as_text(as_words(answer.get("username") or ""), least=0, most=150),
+            uid=as_text(answer["uid"], max_length=64),
+            username=as_text(as_words(answer.get("username") or ""), min_length=0, max_length=150),
             valid_until=_until(answer.get("credentials", {}).get("valid_until", {}).get("timestamp")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -189,7 +190,7 @@ def _as_user(answer: Any) -> PiUser:
 
 def _until(timestamp: Any) -> datetime:
     if timestamp is None:
-        # Pi always says how long a token lives; should it not, an hour is short enough.
+        # Pi always says when a token expires; should it not, an hour is short enough.
         return datetime.now(UTC) + timedelta(hours=1)
     # Checked before it becomes an int: 1e999999999 would take all memory there is.
     if not isinstance(timestamp, Decimal) or not 0 <= timestamp < LATEST_TIMESTAMP:
@@ -198,7 +199,10 @@ def _until(timestamp: Any) -> datetime:
 
 
 def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
-    """Classify by the code in the body, not by the exact 4xx: many of those were never seen for certain."""
+    """Return the error that an answer stands for.
+
+    The code in the body decides, not the exact 4xx: many of those were never seen for certain.
+    """
     code = answer.get("error") if isinstance(answer, dict) else None
     code = as_words(code) if isinstance(code, str) else None
     unclear = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
@@ -208,7 +212,7 @@ def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
         return PiUnclear(f"{what}: HTTP {status}")
     if bearer:
         return PiRefused("invalid_token", f"{what}: Pi does not know this access token")
-    # A bad key is told by a sentence where others have a code; `forbidden`: the payment of another app.
+    # For a bad key Pi sends a sentence in place of a code; `forbidden` means the payment of another app.
     if "api key" in code.lower() or code == "forbidden":
         return PiMisconfigured(f"{what}: {code}"[:200])
     detail = answer.get("verification_error") or answer.get("error_message") or ""

@@ -1,7 +1,7 @@
-"""Horizon, the window onto Pi's blockchain: look-ups only. Decides nothing.
+"""Horizon, the API of Pi's blockchain: look-ups only. Decides nothing.
 
-Addresses are built from PI_HORIZON_URL and what has the shape of a hash or of a wallet; a link that somebody
-sent (`_link`) is never followed. Errors are those of `pi.http`: PiUnclear when there is no usable answer.
+URLs are built from PI_HORIZON_URL and what has the format of a hash or a wallet; a link that somebody sent
+(`_link`) is never followed. Every method raises PiUnclear if there is no usable answer.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 
 from django.conf import settings
 
-from payments.pi.formats import TXID, WALLET, as_amount, as_text, as_words
+from payments.pi.formats import CURSOR, TXID, WALLET, as_amount, as_text, as_words
 from payments.pi.http import Anonymous, Caller, PiUnclear, parse
 
-PLACE = r"[0-9]{1,20}"
 # A real transaction takes four kilobytes and more, and an answer may have a million bytes.
 PAGE = 100
 
@@ -37,7 +36,7 @@ class ChainPayment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChainEntry:
-    """A transaction in the list of a wallet's. `source` sent it, `memo` is its text, or empty, and
+    """A transaction in a wallet's list. `source` is its sender, `memo` its text (may be empty), and
     `paging_token` its place in the list."""
 
     txid: str
@@ -49,24 +48,24 @@ class ChainEntry:
 
 
 class Horizon(Caller):
-    """Looks things up on the chain."""
+    """Looks up wallets and transactions."""
 
     def network(self) -> str:
-        """This will return the network's passphrase, which at Pi is its name."""
+        """Return the network's passphrase, which at Pi is its name."""
         answer = self._get("/")
         try:
-            return as_text(answer["network_passphrase"], most=200)
+            return as_text(answer["network_passphrase"], max_length=200)
         except (KeyError, TypeError, ValueError) as error:
             raise PiUnclear("GET /: this is no Horizon") from error
 
     def has_wallet(self, address: str) -> bool:
-        """This will say whether the wallet exists on this network."""
+        """Return whether the wallet exists on this network."""
         if not re.fullmatch(WALLET, address):
             raise ValueError("not the address of a wallet")
         return self._get(f"/accounts/{address}") is not None
 
     def payment(self, txid: str) -> ChainPayment | None:
-        """This will return what the transaction moved; None while Horizon does not show it (it may lag)."""
+        """Return what the transaction moved, or None while Horizon does not show it (it may lag)."""
         if not re.fullmatch(TXID, txid):
             raise ValueError("not the hash of a transaction")
         shown = self._get(f"/transactions/{txid}")
@@ -75,9 +74,11 @@ class Horizon(Caller):
         return _as_payment(txid, shown, self._get(f"/transactions/{txid}/operations"))
 
     def transactions(self, wallet: str, *, older_than: str = "") -> list[ChainEntry]:
-        """This will return one page of what the wallet sent and received, the newest first; `older_than` is
-        the paging token of the last one known. An empty page is the end."""
-        if not re.fullmatch(WALLET, wallet) or not re.fullmatch(PLACE, older_than or "0"):
+        """Return one page of what the wallet sent and received, newest first. An empty page is the end.
+
+        `older_than` is the paging token of the last transaction of the page before.
+        """
+        if not re.fullmatch(WALLET, wallet) or not re.fullmatch(CURSOR, older_than or "0"):
             raise ValueError("not the address of a wallet, or not a place in its list")
         cursor = f"&cursor={older_than}" if older_than else ""
         shown = self._get(f"/accounts/{wallet}/transactions?order=desc&limit={PAGE}{cursor}")
@@ -86,7 +87,7 @@ class Horizon(Caller):
         return _as_entries(shown, older_than=older_than)
 
     def _get(self, path: str) -> Any:
-        """Return the answer, or None when Horizon says that there is no such thing."""
+        """Return the answer, or None if Horizon says that there is no such thing."""
         url = settings.PI_HORIZON_URL + path
         status, content = self.call("GET", url, what=f"GET {path}", auth=Anonymous())
         answer = parse(content, what=f"GET {path}: HTTP {status}")
@@ -98,7 +99,7 @@ class Horizon(Caller):
 
 
 def _is_horizons(problem: Any) -> bool:
-    """A 404 of anything else than a Horizon says nothing about the chain."""
+    """Return whether a 404 comes from a Horizon; from anything else it says nothing about the chain."""
     return isinstance(problem, dict) and "stellar.org" in str(problem.get("type", ""))
 
 
@@ -114,10 +115,10 @@ def _as_payment(txid: str, shown: Any, operations: Any) -> ChainPayment:
         return ChainPayment(
             txid=txid,
             successful=shown["successful"] is True,
-            memo=as_text(shown.get("memo") or "", least=0, most=200),
-            from_address=as_text(operation["from"], most=80),
-            to_address=as_text(operation["to"], most=80),
-            amount=as_amount(Decimal(as_text(operation["amount"], most=30))),
+            memo=as_text(shown.get("memo") or "", min_length=0, max_length=200),
+            from_address=as_text(operation["from"], max_length=80),
+            to_address=as_text(operation["to"], max_length=80),
+            amount=as_amount(Decimal(as_text(operation["amount"], max_length=30))),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise PiUnclear(f"transaction {txid} is not one payment of Pi") from error
@@ -129,7 +130,7 @@ def _as_entries(page: Any, *, older_than: str) -> list[ChainEntry]:
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise PiUnclear("what the chain shows is no list of transactions") from error
     places = [int(entry.paging_token) for entry in entries]
-    # Or whoever turns the pages would turn them for ever.
+    # Otherwise whoever follows the pages might never reach an end.
     if places != sorted(set(places), reverse=True) or (
         older_than and places and places[0] >= int(older_than)
     ):
@@ -138,14 +139,14 @@ def _as_entries(page: Any, *, older_than: str) -> list[ChainEntry]:
 
 
 def _as_entry(record: Any) -> ChainEntry:
-    if not re.fullmatch(TXID, record["hash"]) or not re.fullmatch(PLACE, record["paging_token"]):
+    if not re.fullmatch(TXID, record["hash"]) or not re.fullmatch(CURSOR, record["paging_token"]):
         raise ValueError("not a transaction")
     return ChainEntry(
         txid=record["hash"],
         successful=record["successful"] is True,
-        # Anybody can send us a transaction with any memo: cleaned, for an odd one must not hide the others.
+        # Anybody can send us any memo. It is cleaned, because an odd one must not hide the others.
         memo=as_words(record.get("memo") or "")[:200] if record["memo_type"] == "text" else "",
-        source=as_text(record["source_account"], most=80),
+        source=as_text(record["source_account"], max_length=80),
         created_at=datetime.fromisoformat(record["created_at"]).astimezone(UTC),
         paging_token=record["paging_token"],
     )

@@ -1,6 +1,6 @@
-"""How Pi and its chain are asked over HTTP: one session, a budget of seconds, no transaction open meanwhile.
+"""HTTP calls to Pi and its chain: one session, a time budget, and never inside a database transaction.
 
-Every question ends in time, with a status and at most a million bytes, or with PiUnclear.
+Every call ends in time, either with a status and at most a million bytes or with PiUnclear.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolM
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 CONNECT_SECONDS = 3.0
-LARGEST_ANSWER = 1_000_000  # bytes
+MAX_ANSWER_BYTES = 1_000_000
 
 
 class PiError(Exception):
-    """Pi did not do, or did not confirm, what it was asked."""
+    """Pi did not do what it was asked, or did not confirm it."""
 
 
 class PiUnclear(PiError):
-    """No usable answer (timeout, 5xx, HTML, nonsense): it may have happened. Ask again what is true."""
+    """No usable answer (timeout, 5xx, HTML, nonsense): it may have happened. Look at the payment again."""
 
 
 class InsideTransaction(RuntimeError):
-    """Pi was about to be asked while a transaction is open: commit the intention first. A mistake of ours."""
+    """A call to Pi while a database transaction is open: a bug of ours. Commit the intention first."""
 
 
 class Caller:
-    """Speaks HTTP within one budget of seconds for everything that it is asked. Follows no redirect."""
+    """Makes HTTP calls that share one time budget of `seconds`. Follows no redirects."""
 
     def __init__(self, *, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
@@ -48,7 +48,7 @@ class Caller:
     def call(
         self, method: str, url: str, *, what: str, auth: AuthBase, body: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """This will return status and content of the answer. PiUnclear, about `what`, if there is none."""
+        """Return status and content of the answer. Raise PiUnclear, naming `what`, if there is none."""
         leave_database()
         try:
             with session.request(
@@ -71,7 +71,7 @@ class Caller:
         return left
 
     def _timeout(self) -> Timeout:
-        """One limit for all of it, which a pair of numbers would not be. (requests takes it as it is.)"""
+        """Return one limit for the whole call, which a (connect, read) pair is not. requests passes it on."""
         left = self._left()
         return Timeout(connect=min(CONNECT_SECONDS, left), read=left, total=left)
 
@@ -80,13 +80,13 @@ class Caller:
         with _cut_off(response.raw.shutdown, seconds=self._left()):
             for chunk in response.iter_content(16_384):
                 content += chunk
-                if len(content) > LARGEST_ANSWER:
+                if len(content) > MAX_ANSWER_BYTES:
                     raise PiUnclear("Pi's answer is too large to be one")
         return bytes(content)
 
 
 class KeyAuth(AuthBase):
-    """Sets the header last, so that a .netrc on the machine cannot replace it; never shows the secret."""
+    """An Authorization header that a .netrc on the machine cannot replace. Never shows its secret."""
 
     def __init__(self, scheme: str, secret: str) -> None:
         # Refused here, because the HTTP library would quote the secret in its error.
@@ -96,7 +96,7 @@ class KeyAuth(AuthBase):
         self._secret = secret.encode()
 
     def hide(self, content: bytes) -> bytes:
-        """Return an answer without the secret: who complains of a key may quote it."""
+        """Return an answer without the secret: a server that complains about a key may quote it."""
         return content.replace(self._secret, b"(secret)")
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -105,16 +105,16 @@ class KeyAuth(AuthBase):
 
 
 class Anonymous(AuthBase):
-    """Keeps a .netrc on the machine from sending a password along."""
+    """No Authorization header, not even the one that a .netrc on the machine would add."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
 
 
 def leave_database() -> None:
-    """This will make sure that no transaction is open and no pooled connection is held while Pi is asked.
+    """Give the pooled connection back before a call. Raise InsideTransaction if a transaction is open.
 
-    Raises InsideTransaction otherwise. The block in which a test case wraps itself is forgiven.
+    The block in which Django's TestCase wraps a test does not count.
     """
     if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
         raise InsideTransaction("commit before asking Pi")
@@ -123,7 +123,7 @@ def leave_database() -> None:
 
 
 def parse(content: bytes, *, what: str) -> Any:
-    """Return the JSON, every number in it a Decimal. PiUnclear, about `what`, when it is none."""
+    """Return the parsed JSON, every number a Decimal. Raise PiUnclear, naming `what`, if it is not JSON."""
     try:
         return json.loads(content, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_such_number)
     except (ValueError, RecursionError, InvalidOperation) as error:
@@ -136,10 +136,10 @@ def _no_such_number(text: str) -> None:
 
 @contextmanager
 def _cut_off(shut: Callable[[], object], *, seconds: float) -> Iterator[None]:
-    """This will end an answer with `shut` after `seconds`. A read timeout does not: a byte starts it anew."""
+    """Call `shut` after `seconds`, to end an answer. A read timeout does not: every byte restarts it."""
 
     def shut_quietly() -> None:
-        with suppress(ValueError, RuntimeError, OSError):  # it came to its end at the same moment
+        with suppress(ValueError, RuntimeError, OSError):  # the answer ended at the same moment
             shut()
 
     timer = threading.Timer(seconds, shut_quietly)
@@ -154,8 +154,8 @@ def _cut_off(shut: Callable[[], object], *, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-class _InTime(HTTPConnection):
-    """Waits for the head of an answer no longer than `timeout`, which by itself every byte starts anew."""
+class _TimedConnection(HTTPConnection):
+    """Waits at most `timeout` for the whole head of an answer; by itself every byte would restart it."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         def shut() -> None:
@@ -166,16 +166,16 @@ class _InTime(HTTPConnection):
             return super().getresponse()
 
 
-class _InTimeAndSecret(_InTime, HTTPSConnection):
+class _TimedSecureConnection(_TimedConnection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _InTime
+    ConnectionCls = _TimedConnection
 
 
-class _SecretPool(HTTPSConnectionPool):
-    ConnectionCls = _InTimeAndSecret
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _TimedSecureConnection
 
 
 class _Adapter(HTTPAdapter):
@@ -190,22 +190,22 @@ class _Adapter(HTTPAdapter):
 
 
 def _use_our_pools(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecretPool}
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere. Told not to follow a redirect, requests still reads all of it and where it leads."""
+        """Return None. Told not to follow redirects, requests still reads their body and their target."""
 
 
 def _new_session() -> requests.Session:
     pooled = _Session()
-    # Never retried here: only whoever asked knows whether repeating is harmless.
+    # Never retried here: only the caller knows whether repeating is harmless.
     pooled.mount("https://", _Adapter(pool_connections=2, pool_maxsize=32, max_retries=0))
     pooled.mount("http://", _Adapter(pool_connections=2, pool_maxsize=32, max_retries=0))
     pooled.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return pooled
 
 
-# One for the process: reused connections cost a third of new ones. Threads may share it.
+# One per process, shared by its threads: a reused connection costs a third of a new one.
 session = _new_session()

@@ -13,7 +13,7 @@ import requests
 import responses
 
 from payments.pi.client import SUCCESS, PiError, PiMisconfigured, PiRefused, PiUnclear, as_record
-from payments.pi.formats import LARGEST_AMOUNT, SMALLEST_AMOUNT
+from payments.pi.formats import MAX_AMOUNT, MIN_AMOUNT
 from payments.pi.http import parse
 from payments.protocol import CALLBACK_SECONDS
 from tests.payments.pi.test_client import (
@@ -206,7 +206,7 @@ def test_a_callback_is_answered_before_the_sdk_repeats_it() -> None:
 
 
 def test_the_limits_are_those_of_our_columns() -> None:
-    assert (Decimal("1e-7"), 10**8) == (SMALLEST_AMOUNT, LARGEST_AMOUNT)
+    assert (Decimal("1e-7"), 10**8 - Decimal("1e-7")) == (MIN_AMOUNT, MAX_AMOUNT)
     assert range(200, 300) == SUCCESS
 
 

@@ -333,7 +333,7 @@ def test_every_connection_waits_for_a_head_in_time() -> None:
     adapter.init_poolmanager(1, 2, block=True)
     proxied = adapter.proxy_manager_for("http://proxy.example:3128", headers={"X-Name": "shop"})
 
-    ours = {"http": pi_http._Pool, "https": pi_http._SecretPool}
+    ours = {"http": pi_http._Pool, "https": pi_http._SecurePool}
     assert (adapter.poolmanager.pool_classes_by_scheme, proxied.pool_classes_by_scheme) == (ours, ours)
     assert (adapter._pool_block, proxied.headers) == (True, {"X-Name": "shop"})
 
