@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
-from payments.management.commands import check_ledger
+from payments.management import pacing
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
 from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
 from tests.chaos.phone import Memory
@@ -135,14 +135,14 @@ def _money(pi: PiProcess, before: Decimal) -> Iterator[str]:
 
 
 def _ledger_and_pi() -> Iterator[str]:
-    """The shop's own command, without the rests that it takes for the sake of a real Pi."""
-    rest, check_ledger.REST_SECONDS = check_ledger.REST_SECONDS, 0
+    """The shop's own command, without the pauses that it makes for the sake of a real Pi."""
+    pause, pacing.SECONDS_BETWEEN_CALLS = pacing.SECONDS_BETWEEN_CALLS, 0
     printed = io.StringIO()
     try:
         call_command("check_ledger", pi=True, stdout=printed, stderr=printed)
     except CommandError as error:
         yield f"check_ledger --pi: {error} {printed.getvalue()}"
     finally:
-        check_ledger.REST_SECONDS = rest
+        pacing.SECONDS_BETWEEN_CALLS = pause
     if " 0 under way" not in printed.getvalue():
         yield f"check_ledger --pi: {printed.getvalue()}"

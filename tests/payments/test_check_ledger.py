@@ -17,6 +17,7 @@ from django.utils import timezone
 from catalog import stock
 from catalog.models import Variant
 from payments import protocol, sweep
+from payments.management import pacing
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment
 from payments.moves import By
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_ledger, "REST_SECONDS", 0)
+    monkeypatch.setattr(pacing, "SECONDS_BETWEEN_CALLS", 0)
 
 
 def run(*options: str) -> tuple[list[str], str]:
@@ -310,7 +311,7 @@ def test_questions_to_pi_are_asked_slowly(alice: Page, monkeypatch: pytest.Monke
     for _ in range(3):
         alice.buy({"book": 1})
     rests: list[float] = []
-    monkeypatch.setattr(check_ledger, "REST_SECONDS", 0.2)
+    monkeypatch.setattr(pacing, "SECONDS_BETWEEN_CALLS", 0.2)
     monkeypatch.setattr("time.sleep", rests.append)
 
     run("--pi")

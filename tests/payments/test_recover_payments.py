@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from payments import protocol
+from payments.management import pacing
 from payments.management.commands import recover_payments
 from payments.models import Order, PiPayment, Refund
 from payments.statuses import Notice
@@ -24,7 +25,7 @@ LONG_AGO = "2021-03-14"
 
 @pytest.fixture(autouse=True)
 def _without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recover_payments, "REST_SECONDS", 0)
+    monkeypatch.setattr(pacing, "SECONDS_BETWEEN_CALLS", 0)
 
 
 def run(*options: str, since: str = LONG_AGO) -> tuple[list[str], str]:

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from catalog.models import Variant
 from payments import staff
-from payments.management.commands import check_ledger, recover_payments
+from payments.management import pacing
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from pi_simulator import Simulator
 from tests.payments.desk import CAROL, pay_again, unverified
@@ -35,8 +35,7 @@ WITHDRAWN = 8  # more than were sold in that night
 
 @pytest.fixture(autouse=True)
 def _without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_ledger, "REST_SECONDS", 0)
-    monkeypatch.setattr(recover_payments, "REST_SECONDS", 0)
+    monkeypatch.setattr(pacing, "SECONDS_BETWEEN_CALLS", 0)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable
@@ -14,13 +13,12 @@ from django.utils import timezone
 
 from catalog.models import Variant
 from payments import chain_ledger, ledger, pi_ledger
+from payments.management.pacing import pause
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import Event, Order, PiPayment, Refund
 from payments.pi.client import PiError
 from payments.pi_ledger import Comparison, Verdict
 
-# At most five questions a second: the buyers' payments come first.
-REST_SECONDS = 0.2
 # That makes 20 seconds from one sign of life to the next.
 TELL_EVERY = 100
 
@@ -44,11 +42,11 @@ class Command(BaseCommand):
         with stop_on_signals() as stop:
             problems = self._check_database()
             if pi:
-                comparisons = pi_ledger.compare_all(pause=_rest)
+                comparisons = pi_ledger.compare_all(pause=pause)
                 problems += self._compare(comparisons, "payments compared with Pi", stop)
             if chain is not None:
                 since = timezone.now() - timedelta(days=chain)
-                comparisons = chain_ledger.compare_since(since, pause=_rest)
+                comparisons = chain_ledger.compare_since(since, pause=pause)
                 problems += self._compare(
                     comparisons, f"transactions of {chain} days compared with the chain", stop
                 )
@@ -97,7 +95,3 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"{found.total()} {what}: {counts}.")
         return found[Verdict.DIFFERENT] + found[Verdict.NOT_ASKED]
-
-
-def _rest() -> None:
-    time.sleep(REST_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from payments.chain_ledger import came_in, entries_since, is_known, names_a_payment
 from payments.fold import Contradiction
+from payments.management.pacing import pause
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import PiPayment
 from payments.moves import By, Overtaken
@@ -22,8 +22,6 @@ from payments.statuses import Cause, PaymentStatus
 from payments.sweep import SECONDS_PER_PAYMENT
 
 BY = By("recover_payments", Cause.RECOVER_PAYMENTS)
-# At most five questions a second: the buyers' payments come first.
-REST_SECONDS = 0.2
 
 
 class Command(BaseCommand):
@@ -50,7 +48,7 @@ class Command(BaseCommand):
     def handle(self, *, since: datetime, dry_run: bool, **options: Any) -> None:
         with stop_on_signals() as stop:
             try:
-                entries = [entry for entry in entries_since(since, pause=_rest) if names_a_payment(entry)]
+                entries = [entry for entry in entries_since(since, pause=pause) if names_a_payment(entry)]
             except PiError as error:
                 raise CommandError(
                     f"The chain cannot be asked now ({error}). Nothing was changed."
@@ -76,7 +74,7 @@ class Command(BaseCommand):
         for entry in reversed(unknown):
             if stop.wanted:
                 raise CommandError("Stopped. Run it again: what is done stays done.")
-            _rest()
+            pause()
             try:
                 outcome = _settle(entry)
             except (PiRefused, Overtaken, Contradiction) as problem:
@@ -118,10 +116,6 @@ def _settle(entry: ChainEntry) -> Outcome:
     )
     is_doubted = payment.txid is None or payment.status == PaymentStatus.FAILED
     return Outcome(f"{payment.notice_text} ({words})", is_trouble=True) if is_doubted else Outcome(words)
-
-
-def _rest() -> None:
-    time.sleep(REST_SECONDS)
 
 
 def _moment(text: str) -> datetime:
