@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from django.db.models import F, Q
 from django.test import Client
-from payments.pi_client import PiRefused
 
 from payments import protocol
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, record
 from payments.notices import clear_notice, dismiss_notice, set_notice
+from payments.pi.client import PiRefused
 from payments.statuses import PASSING_NOTICES, Notice
 from tests.payments import rows
 from tests.payments.desk import asking, cancel, doubted_after, paid_after_cancel, pay_again, unverified
