@@ -32,7 +32,7 @@ help:
 	@echo "make clean          remove the virtualenvs and caches; the demo's data in var/ stays"
 
 run: $(VENV)/requirements .env
-	@exec $(IN_VENV) -m pistore.demo
+	@exec $(IN_VENV) -m demo
 
 test: test-sqlite test-postgres test-browser
 

@@ -16,7 +16,7 @@ import pytest
 
 SUPERVISOR = """
 import json, sys
-from pistore.supervisor import Program, ProgramEnded, run
+from demo.supervisor import Program, ProgramEnded, run
 
 programs = [Program(**each) for each in json.loads(sys.argv[1])]
 try:

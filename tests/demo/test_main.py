@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from pistore import demo
-from pistore.supervisor import Program
+from demo import __main__ as demo
+from demo.supervisor import Program
 
 
 def test_a_real_shop_is_refused() -> None:

@@ -18,8 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connections
 
+from demo.supervisor import Program, ProgramEnded, run
 from pistore import environment
-from pistore.supervisor import Program, ProgramEnded, run
 
 # Two, because a refund is asked for by one and approved by another.
 STAFF = ("staff", "colleague")
