@@ -59,6 +59,7 @@ PI_FRAME_ANCESTORS = [
 INSTALLED_APPS = [
     "catalog",
     "payments",
+    "demo",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

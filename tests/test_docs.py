@@ -73,7 +73,7 @@ def test_no_document_names_a_variable_that_is_not_read() -> None:
 
 # Commands ----------------------------------------------------------------------------------------------
 
-OWN_COMMANDS = sorted(name for name, app in get_commands().items() if app in ("catalog", "payments"))
+OWN_COMMANDS = sorted(name for name, app in get_commands().items() if app in ("catalog", "demo", "payments"))
 
 
 def commands_in(text: str) -> set[str]:
@@ -139,7 +139,7 @@ def test_every_link_leads_somewhere(name: str) -> None:
 
 def files_in(text: str) -> set[str]:
     """Paths in backticks that begin with one of our folders."""
-    ours = r"(?:payments|catalog|pistore|web|pi_simulator|templates|tests|docs)/[\w./-]*"
+    ours = r"(?:payments|catalog|demo|pistore|web|pi_simulator|templates|tests|docs)/[\w./-]*"
     return set(re.findall(rf"`({ours})`", text))
 
 

@@ -32,6 +32,7 @@ CONFIGS_FOLDER = Path("tests/mutants")
 CONFIGS = ("models.toml", "constants.toml")
 COPIED = (
     "catalog",
+    "demo",
     "payments",
     "pistore",
     "pi_simulator",

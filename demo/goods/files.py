@@ -6,8 +6,8 @@ import io
 import zipfile
 from dataclasses import dataclass
 
-from catalog.demo.paper import A4, LETTER, Page, pdf
-from catalog.demo.recipes import RECIPES
+from demo.goods.paper import A4, LETTER, Page, pdf
+from demo.goods.recipes import RECIPES
 
 RED = (0.85, 0.37, 0.28)
 PALE = (0.96, 0.93, 0.88)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from catalog.demo.easel import Easel, Paint
-from catalog.demo.shapes import box, circle, ellipse
+from demo.goods.pictures.easel import Easel, Paint
+from demo.goods.pictures.shapes import box, circle, ellipse
 
 CREAM = "#fdf6e8"
 WHITE = "#ffffff"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catalog.demo.easel import Easel
-from catalog.demo.props import WHITE, leaf, scene, shadow, steam
-from catalog.demo.shapes import along, box, circle, ellipse
+from demo.goods.pictures.easel import Easel
+from demo.goods.pictures.props import WHITE, leaf, scene, shadow, steam
+from demo.goods.pictures.shapes import along, box, circle, ellipse
 
 
 def mug() -> Easel:

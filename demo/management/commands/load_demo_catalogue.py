@@ -7,7 +7,7 @@ class Command(BaseCommand):
     help = "Fills the shop with goods to try it with. What is there already stays as it is."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from catalog.demo.loading import load
+        from demo.goods.loading import load
 
         added = load()
         if options["verbosity"]:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.demo import files, home, pantry, reading, vouchers
-from catalog.demo.easel import Easel
 from catalog.models import Delivery
+from demo.goods import files
+from demo.goods.pictures import home, pantry, reading, vouchers
+from demo.goods.pictures.easel import Easel
 
 
 @dataclass(frozen=True)

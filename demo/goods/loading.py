@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from catalog import stock
-from catalog.demo.easel import SIZE, Easel
-from catalog.demo.goods import CATEGORIES, GOODS, Choice, Goods
 from catalog.models import Category, Delivery, Picture, Product, Variant
+from demo.goods.goods import CATEGORIES, GOODS, Choice, Goods
+from demo.goods.pictures.easel import SIZE, Easel
 
 # Letters and digits that nobody takes for one another.
 CODE_ALPHABET = "34679ACDEFGHJKMNPQRTWXY"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.demo.easel import Easel
-from catalog.demo.props import CREAM, WHITE, leaf, scene, shadow
-from catalog.demo.shapes import band, box, circle, ellipse, smooth, tube
+from demo.goods.pictures.easel import Easel
+from demo.goods.pictures.props import CREAM, WHITE, leaf, scene, shadow
+from demo.goods.pictures.shapes import band, box, circle, ellipse, smooth, tube
 
 
 def tea() -> Easel:

@@ -1,6 +1,6 @@
 import pytest
 
-from catalog.demo.shapes import along, band, box, circle, ellipse, points, smooth, tube
+from demo.goods.pictures.shapes import along, band, box, circle, ellipse, points, smooth, tube
 
 
 @pytest.mark.parametrize(

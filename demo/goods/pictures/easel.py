@@ -1,7 +1,7 @@
 """An easel to draw flat illustrations on: filled shapes, round pens, soft shadows.
 
 Coordinates run from (0, 0) at the top left to (1000, 1000). A shape is the text of an SVG path (absolute
-M L H V C Q Z) or a list of points; `catalog.demo.shapes` makes the usual ones.
+M L H V C Q Z) or a list of points; `demo.goods.pictures.shapes` makes the usual ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from catalog.demo.shapes import Outline, Shape, box, points
+from demo.goods.pictures.shapes import Outline, Shape, box, points
 
 SIZE = 1000
 # Drawn so many times larger and then reduced, which makes the edges smooth.

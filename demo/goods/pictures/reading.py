@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.demo.easel import Easel
-from catalog.demo.props import CREAM, INK, WHITE, leaf, scene, shadow, steam
-from catalog.demo.shapes import box, circle
+from demo.goods.pictures.easel import Easel
+from demo.goods.pictures.props import CREAM, INK, WHITE, leaf, scene, shadow, steam
+from demo.goods.pictures.shapes import box, circle
 
 
 def cookbook() -> Easel:

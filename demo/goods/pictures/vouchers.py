@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.demo.easel import Easel, Paint
-from catalog.demo.props import CREAM, INK, WHITE, scene, shadow, sparkle, steam
-from catalog.demo.shapes import box, circle, ellipse
+from demo.goods.pictures.easel import Easel, Paint
+from demo.goods.pictures.props import CREAM, INK, WHITE, scene, shadow, sparkle, steam
+from demo.goods.pictures.shapes import box, circle, ellipse
 
 
 def gift_card() -> Easel:

@@ -3,8 +3,8 @@ import io
 import pytest
 from PIL import Image
 
-from catalog.demo.easel import Easel
-from catalog.demo.shapes import box
+from demo.goods.pictures.easel import Easel
+from demo.goods.pictures.shapes import box
 
 WHITE, RED, GREY = (255, 255, 255), (255, 0, 0), (128, 128, 128)
 
