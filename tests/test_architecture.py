@@ -155,6 +155,12 @@ def the_shop_does_not_know_the_simulator(module: Module) -> Iterator[str]:
                 yield f"line {number} names {SIMULATOR}"
 
 
+def nobody_imports_the_demo(module: Module) -> Iterator[str]:
+    """The demo starts and fills a shop, as its users do. A real shop works without it."""
+    if module.package != DEMO:
+        yield from must_not_import(module, DEMO)
+
+
 def pi_knows_nothing_of_us(module: Module) -> Iterator[str]:
     """What speaks to Pi decides nothing: it knows neither orders nor pages."""
     if within(module.name, PI):
@@ -335,6 +341,7 @@ RULES: list[Rule] = [
     nobody_imports_the_site,
     the_simulator_stands_alone,
     the_shop_does_not_know_the_simulator,
+    nobody_imports_the_demo,
     pi_knows_nothing_of_us,
     views_hold_no_rules,
     the_rules_do_not_know_the_doors,
@@ -422,6 +429,12 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
     the_shop_does_not_know_the_simulator: [
         ("payments/views.py", "import pi_simulator"),
         ("pistore/settings.py", "APPS = ['pi_simulator']"),
+    ],
+    nobody_imports_the_demo: [
+        ("catalog/stock.py", "from demo.goods.loading import load"),
+        ("pistore/urls.py", "import demo"),
+        ("pi_simulator/server.py", "from demo.supervisor import run"),
+        ("manage.py", "def main():\n    from demo import supervisor"),
     ],
     pi_knows_nothing_of_us: [
         ("payments/pi/client.py", "from payments import protocol"),
@@ -516,6 +529,10 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
     ],
     the_shop_does_not_know_the_simulator: [
         ("demo/__main__.py", "command = ['-m', 'pi_simulator']"),
+    ],
+    nobody_imports_the_demo: [
+        ("demo/__main__.py", "from demo.supervisor import run\nfrom pistore import environment"),
+        ("pistore/settings.py", "INSTALLED_APPS = ['demo']"),
     ],
     pi_knows_nothing_of_us: [
         ("payments/pi/client.py", "from django.conf import settings\nimport requests"),
