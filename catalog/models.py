@@ -57,7 +57,7 @@ class Product(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.slug])
 
-    # What a page shows of a product, all from the rows that `catalog.shelf.published` has prefetched.
+    # What a page shows of a product, all from the rows that `catalog.queries.published` has prefetched.
 
     @property
     def picture(self) -> Picture | None:

@@ -22,7 +22,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from catalog.forms import FreshField
+from catalog.admin.forms import FreshField
 from payments.deeds import Deed, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, record

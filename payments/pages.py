@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from catalog.models import Category, Product, Variant
-from catalog.shelf import published
+from catalog.queries import published
 from payments.basket import LINE, read_basket
 from payments.downloads import FileAway, LinkForged, LinkOver, file_behind
 from payments.models import Order, Pioneer

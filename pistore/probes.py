@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.models import Product
-from catalog.shelf import published
+from catalog.queries import published
 from payments.serializers import ErrorAnswer
 
 

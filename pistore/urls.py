@@ -19,7 +19,7 @@ schema = SpectacularAPIView.as_view()
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"])
 
 urlpatterns = [
-    path("", include("catalog.urls")),
+    path("", include("catalog.api.urls")),
     path("", include("payments.urls")),
     path("", include("payments.pages_urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from catalog.forms import SharedForm
+from catalog.admin.forms import SharedForm
 from catalog.models import Category, Product, Variant
 from tests.catalog.goods import counted, product, variant
 from tests.catalog.office import errors, form_on, page_of, submit

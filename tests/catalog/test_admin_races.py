@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from catalog import stock
-from catalog.forms import VariantForm
+from catalog.admin.forms import VariantForm
 from catalog.models import Category
 from tests.catalog.goods import counted, variant
 from tests.catalog.office import form_on, page_of

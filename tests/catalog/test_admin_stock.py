@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from catalog import stock
-from catalog.forms import VariantForm
+from catalog.admin.forms import VariantForm
 from catalog.models import Delivery, Variant
 from tests.catalog.goods import codes, counted, product, variant
 from tests.catalog.office import errors, form_on, page_of, send, submit

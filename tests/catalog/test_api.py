@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
+from catalog.api.urls import urlpatterns
 from catalog.models import Category, Delivery, Picture
-from catalog.urls import urlpatterns
 from tests.catalog.goods import codes, product, variant
 
 pytestmark = pytest.mark.django_db

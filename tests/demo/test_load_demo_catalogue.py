@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from PIL import Image
 
-from catalog import shelf, stock
+from catalog import queries, stock
 from catalog.models import Category, Delivery, DeliveryCode, Picture, Product, Variant
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def everything() -> list[list[tuple[object, ...]]]:
 def test_the_demo_is_a_small_shop_with_goods_of_every_kind():
     run()
 
-    products = list(shelf.published())
+    products = list(queries.published())
     variants = list(Variant.objects.all())
     prices = sorted(variant.price for variant in variants)
     assert (len(products), Category.objects.count()) == (11, 4)
@@ -48,7 +48,7 @@ def test_the_demo_is_a_small_shop_with_goods_of_every_kind():
 def test_every_product_says_what_it_is_and_shows_it():
     run()
 
-    for product in shelf.published():
+    for product in queries.published():
         assert len(product.description) > 150
         for picture in product.pictures.all():
             with default_storage.open(picture.image.name) as file, Image.open(file) as image:

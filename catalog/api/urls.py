@@ -1,6 +1,6 @@
 from django.urls import path
 
-from catalog.views import ProductDetail, ProductList
+from catalog.api.views import ProductDetail, ProductList
 
 urlpatterns = [
     path("api/products/", ProductList.as_view(), name="api-products"),

@@ -13,14 +13,14 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.html import format_html
 
-from catalog import shelf, stock
-from catalog.admin_filters import (
+from catalog import queries, stock
+from catalog.admin.filters import (
     ProductSoldOutFilter,
     SoldFilter,
     VariantOfCodesFilter,
     VariantSoldOutFilter,
 )
-from catalog.forms import SharedForm, VariantForm, VariantFormSet
+from catalog.admin.forms import SharedForm, VariantForm, VariantFormSet
 from catalog.models import Category, Delivery, DeliveryCode, Picture, Product, Variant
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class ProductAdmin(ProductModelAdmin):
     @admin.action(description="Publish the selected products", permissions=["change"])
     def publish(self, request: HttpRequest, products: QuerySet[Product]) -> None:
         for product in products.filter(published=False):
-            if why := shelf.unready(product.variants.all()):
+            if why := queries.unready(product.variants.all()):
                 messages.error(request, f"{product} is not published. {why}")
             else:
                 self._show(request, product, published=True)

@@ -16,7 +16,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 
-from catalog import shelf, stock
+from catalog import queries, stock
 from catalog.models import SMALLEST_AMOUNT, Delivery, DeliveryCode, Product, SavedForm, Variant
 
 if TYPE_CHECKING:
@@ -255,5 +255,5 @@ class VariantFormSet(VariantInlineFormSet):
             return
         kept = [form for form in self.forms if form not in self.deleted_forms]
         variants = [form.instance for form in kept if form.instance.pk or form.has_changed()]
-        if why := shelf.unready(variants):
+        if why := queries.unready(variants):
             raise ValidationError(f"This product cannot be published. {why}")

@@ -7,9 +7,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_
 from rest_framework import generics
 from rest_framework.pagination import PageNumberPagination
 
-from catalog import shelf
+from catalog import queries
+from catalog.api.serializers import ProductSerializer, ShelfQuery
 from catalog.models import Product
-from catalog.serializers import ProductSerializer, ShelfQuery
 
 
 class Pages(PageNumberPagination):
@@ -26,7 +26,7 @@ class Shelf(generics.GenericAPIView[Product]):
     lookup_field = "slug"
 
     def get_queryset(self) -> QuerySet[Product]:
-        return shelf.published()
+        return queries.published()
 
 
 @extend_schema_view(
@@ -46,7 +46,7 @@ class ProductList(Shelf, generics.ListAPIView[Product]):
     def get_queryset(self) -> QuerySet[Product]:
         query = ShelfQuery(data=self.request.query_params)
         query.is_valid(raise_exception=True)
-        return shelf.matching(super().get_queryset(), **query.validated_data)
+        return queries.matching(super().get_queryset(), **query.validated_data)
 
 
 @extend_schema_view(

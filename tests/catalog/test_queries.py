@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog import shelf
+from catalog import queries
 from catalog.models import Delivery, Picture, Variant
 from tests.catalog.goods import product, variant
 
@@ -14,7 +14,7 @@ def test_published_leaves_out_what_is_hidden_or_has_nothing_to_buy():
     product("Empty")
     variant(shown), variant(hidden)
 
-    assert list(shelf.published()) == [shown]
+    assert list(queries.published()) == [shown]
 
 
 def test_published_takes_three_queries_however_many_products(django_assert_num_queries):
@@ -22,7 +22,7 @@ def test_published_takes_three_queries_however_many_products(django_assert_num_q
         variant(product(name))
 
     with django_assert_num_queries(3):
-        for each in shelf.published():
+        for each in queries.published():
             _ = each.category.name, each.price_from, each.several_prices, each.sold_out
             _ = each.picture, each.plain_variant, [v.label for v in each.variants.all()]
 
@@ -82,4 +82,4 @@ def test_the_picture_is_the_first_by_position():
     ids=["nothing", "plain", "code", "file", "no file", "options", "no option"],
 )
 def test_a_product_is_ready_when_everything_in_it_can_be_bought(variants, why):
-    assert shelf.unready(variants) == why
+    assert queries.unready(variants) == why
