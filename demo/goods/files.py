@@ -6,7 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 
-from demo.goods.paper import A4, LETTER, Page, pdf
+from demo.goods.pdf import A4, LETTER, Page, pdf
 from demo.goods.recipes import RECIPES
 
 RED = (0.85, 0.37, 0.28)

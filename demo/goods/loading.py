@@ -13,8 +13,8 @@ from django.db.models import Q
 
 from catalog import stock
 from catalog.models import Category, Delivery, Picture, Product, Variant
-from demo.goods.goods import CATEGORIES, GOODS, Choice, Goods
-from demo.goods.pictures.easel import SIZE, Easel
+from demo.goods.catalogue import CATEGORIES, GOODS, Choice, Goods
+from demo.goods.pictures.canvas import SIZE, Easel
 
 # Letters and digits that nobody takes for one another.
 CODE_ALPHABET = "34679ACDEFGHJKMNPQRTWXY"

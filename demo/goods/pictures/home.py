@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from demo.goods.pictures.easel import Easel
-from demo.goods.pictures.props import WHITE, leaf, scene, shadow, steam
+from demo.goods.pictures.canvas import Easel
+from demo.goods.pictures.scene import WHITE, leaf, scene, shadow, steam
 from demo.goods.pictures.shapes import along, box, circle, ellipse
 
 

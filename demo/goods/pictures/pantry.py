@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from demo.goods.pictures.easel import Easel
-from demo.goods.pictures.props import CREAM, WHITE, leaf, scene, shadow
+from demo.goods.pictures.canvas import Easel
+from demo.goods.pictures.scene import CREAM, WHITE, leaf, scene, shadow
 from demo.goods.pictures.shapes import band, box, circle, ellipse, smooth, tube
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from demo.goods.pictures.easel import Easel
-from demo.goods.pictures.props import CREAM, INK, WHITE, leaf, scene, shadow, steam
+from demo.goods.pictures.canvas import Easel
+from demo.goods.pictures.scene import CREAM, INK, WHITE, leaf, scene, shadow, steam
 from demo.goods.pictures.shapes import box, circle
 
 

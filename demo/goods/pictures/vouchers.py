@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from demo.goods.pictures.easel import Easel, Paint
-from demo.goods.pictures.props import CREAM, INK, WHITE, scene, shadow, sparkle, steam
+from demo.goods.pictures.canvas import Easel, Paint
+from demo.goods.pictures.scene import CREAM, INK, WHITE, scene, shadow, sparkle, steam
 from demo.goods.pictures.shapes import box, circle, ellipse
 
 

@@ -3,7 +3,7 @@ import io
 import pytest
 from PIL import Image
 
-from demo.goods.pictures.easel import Easel
+from demo.goods.pictures.canvas import Easel
 from demo.goods.pictures.shapes import box
 
 WHITE, RED, GREY = (255, 255, 255), (255, 0, 0), (128, 128, 128)

@@ -3,7 +3,7 @@ import zlib
 
 import pytest
 
-from demo.goods.paper import LETTER, Page, pdf
+from demo.goods.pdf import LETTER, Page, pdf
 
 
 def marks(page: Page) -> list[str]:

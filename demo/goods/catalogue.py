@@ -13,7 +13,7 @@ from decimal import Decimal
 from catalog.models import Delivery
 from demo.goods import files
 from demo.goods.pictures import home, pantry, reading, vouchers
-from demo.goods.pictures.easel import Easel
+from demo.goods.pictures.canvas import Easel
 
 
 @dataclass(frozen=True)

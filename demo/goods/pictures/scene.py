@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.goods.pictures.easel import Easel, Paint
+from demo.goods.pictures.canvas import Easel, Paint
 from demo.goods.pictures.shapes import box, circle, ellipse
 
 CREAM = "#fdf6e8"
