@@ -1,7 +1,7 @@
-"""`make run`: prepares the demo, then runs the shop beside a simulated Pi until Ctrl-C.
+"""`make run`: prepare the demo, then run the shop beside a simulated Pi until Ctrl-C.
 
-The shop runs under `runserver`, not gunicorn: it serves every request in a thread of its own, takes static
-files from where they are written, and shows an edited page or template at the next reload.
+The shop runs under `runserver`, not gunicorn: it serves each request in its own thread, takes static files
+straight from the source tree, and shows an edited page or template on the next reload.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from django.db import connections
 from demo.supervisor import Program, ProgramEnded, run
 from pistore import environment
 
-# Two, because a refund is asked for by one and approved by another.
+# Two, because one requests a refund and another approves it.
 STAFF = ("staff", "colleague")
-STAFF_PASSWORD = "pistore-demo"  # noqa: S105  (of the demo only, and shown to whoever starts it)
+STAFF_PASSWORD = "pistore-demo"  # noqa: S105  (only the demo's, and shown to whoever starts it)
 
 BANNER = """
   The phone  http://localhost:{pi_port}/   (a Pi Browser, with test-Pi to spend)
@@ -35,7 +35,7 @@ BANNER = """
 
 
 class NotStarted(Exception):
-    """The demo cannot run here; the message says in one sentence what to do about it."""
+    """The demo cannot start; the message says in one sentence what to do about it."""
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     except (ImproperlyConfigured, NotStarted, ProgramEnded) as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:
-        sys.exit("Stopped before it began.")
+        sys.exit("Stopped before the demo was ready.")
 
 
 def start() -> None:
@@ -63,24 +63,24 @@ def start() -> None:
 def refuse_a_real_shop() -> None:
     if not settings.DEBUG:
         raise NotStarted(
-            "This would put goods and accounts of the demo into a real shop:"
+            "This would add the demo's products and accounts to a real shop:"
             " set DEBUG=true in .env, or see docs/going-live.md."
         )
 
 
 def refuse_a_taken_port(name: str, host: str, port: int) -> None:
-    """Raise NotStarted if something listens on the port, on any address that `host` stands for."""
+    """Raise NotStarted if something listens on the port, on any address that `host` resolves to."""
     for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         with socket.socket(family, kind) as probe:
             if probe.connect_ex(address) == 0:
                 raise NotStarted(
-                    f"Port {port} is taken: stop what listens there, or choose another,"
+                    f"Port {port} is in use: stop the program that listens there, or choose another port,"
                     f" as in: make run {name}={port + 1}"
                 )
 
 
 def prepare() -> None:
-    """Bring the database, the catalogue and the accounts to where the demo begins; leave what is there."""
+    """Migrate the database, then add the products and accounts that are missing; leave the rest as it is."""
     print("Preparing the database …", flush=True)
     django.setup()
     call_command("migrate", verbosity=0)
@@ -97,7 +97,7 @@ def open_accounts() -> None:
 
 
 def addresses(pi_port: int) -> dict[str, str]:
-    """Return the settings that point the shop to the simulator, whatever `.env` says."""
+    """Return the settings that point the shop at the simulator, whatever `.env` says."""
     pi = f"http://localhost:{pi_port}"
     return {"PI_API_URL": f"{pi}/v2", "PI_SDK_URL": f"{pi}/pi-sdk.js", "PI_HORIZON_URL": f"{pi}/horizon"}
 

@@ -1,4 +1,4 @@
-"""Runs a few programs side by side and stops them together; knows nothing of the shop or of Django."""
+"""Run a few programs side by side and stop them together; nothing here depends on the shop or on Django."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNALS_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, and the port of this machine on which it will listen, if it does."""
+    """A command to run, and the local port on which it will listen, if any."""
 
     name: str
     command: Sequence[str]
@@ -28,20 +28,18 @@ class Program:
 
 
 class ProgramEnded(Exception):
-    """A program ended by itself; the others have been stopped."""
+    """A program ended on its own; the others have been stopped."""
 
     def __init__(self, name: str, exit_code: int) -> None:
         how = f"was killed by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended ({exit_code})"
         super().__init__(f"The {name} {how}, so the rest was stopped too.")
 
 
-def run(
-    programs: Sequence[Program], *, announce: Callable[[], None], patience_in_seconds: float = 10
-) -> None:
-    """Run the programs until a signal (Ctrl-C, or a polite kill) asks to stop; none outlives this call.
+def run(programs: Sequence[Program], *, announce: Callable[[], None], grace_in_seconds: float = 10) -> None:
+    """Run the programs until SIGINT, SIGTERM or SIGHUP arrives; none outlives this call.
 
-    Calls `announce` once, when every program with a port listens there. Raises ProgramEnded as soon as one
-    of them ends. What does not stop when asked is killed after `patience_in_seconds`.
+    Call `announce` once, when every program with a port listens there. Raise ProgramEnded as soon as one
+    of them ends. Kill whatever is still running `grace_in_seconds` after it was asked to stop.
     """
     stop = threading.Event()
     for number in SIGNALS_TO_STOP:
@@ -52,11 +50,11 @@ def run(
             running[program.name] = _start(program)
         _watch(running, [program.port for program in programs if program.port], stop, announce)
     finally:
-        _stop(list(running.values()), patience_in_seconds)
+        _stop(list(running.values()), grace_in_seconds)
 
 
 def _start(program: Program) -> Process:
-    # A session of its own, so that Ctrl-C reaches us alone, and so that we can stop its children with it.
+    # A session of its own: Ctrl-C reaches only us, and we can stop its children along with it.
     return subprocess.Popen(program.command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
 
 
@@ -83,10 +81,10 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _stop(processes: Sequence[Process], patience_in_seconds: float) -> None:
+def _stop(processes: Sequence[Process], grace_in_seconds: float) -> None:
     for process in processes:
         _signal(process, signal.SIGTERM)
-    give_up_at = time.monotonic() + patience_in_seconds
+    give_up_at = time.monotonic() + grace_in_seconds
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0, give_up_at - time.monotonic()))
@@ -96,6 +94,6 @@ def _stop(processes: Sequence[Process], patience_in_seconds: float) -> None:
 
 
 def _signal(process: Process, number: signal.Signals) -> None:
-    """Send the signal to the program and to its children, which may have outlived it."""
+    """Signal the program and its children, which may have outlived it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)

@@ -1,1 +1,1 @@
-"""The goods that `manage.py load_demo_catalogue` puts on the shelf, pictures and files included."""
+"""The goods that `manage.py load_demo_catalogue` adds, pictures and files included."""

@@ -1,7 +1,7 @@
-"""What the demo sells: a general store with something of every kind that the shop can deliver.
+"""What the demo sells: something of every kind that the shop can deliver.
 
-Among it: one thing sold out, one with a single unit left, choices of size and colour, downloads without a
-limit, and codes.
+One product is sold out, one has a single unit left, some come in several sizes or colours; there are
+downloads without a limit, and codes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from decimal import Decimal
 from catalog.models import Delivery
 from demo.goods import files
 from demo.goods.pictures import home, pantry, reading, vouchers
-from demo.goods.pictures.canvas import Easel
+from demo.goods.pictures.canvas import Canvas
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Goods:
     name: str
     category: str
     description: str
-    pictures: tuple[tuple[Callable[[], Easel], str], ...]
+    pictures: tuple[tuple[Callable[[], Canvas], str], ...]
     choices: tuple[Choice, ...]
 
 

@@ -1,4 +1,4 @@
-"""The files that buyers of the demo's downloads receive: a cookbook, and a planner to print."""
+"""The files that buyers of the demo's downloads get: a cookbook, and a planner to print."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _recipe(recipe: Recipe, number: int) -> Page:
 
 
 def planner() -> bytes:
-    """Return a ZIP with the planner for both kinds of paper."""
+    """Return a ZIP file with the planner in both paper sizes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("week-planner-a4.pdf", pdf("Week planner", [_week(A4)]))

@@ -1,4 +1,4 @@
-"""Putting the demo's goods on the shelf, once."""
+"""Add the demo's goods to the catalogue, once."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from django.db.models import Q
 from catalog import stock
 from catalog.models import Category, Delivery, Picture, Product, Variant
 from demo.goods.catalogue import CATEGORIES, GOODS, Choice, Goods
-from demo.goods.pictures.canvas import SIZE, Easel
+from demo.goods.pictures.canvas import SIZE, Canvas
 
-# Letters and digits that nobody takes for one another.
+# Letters and digits that are hard to confuse.
 CODE_ALPHABET = "34679ACDEFGHJKMNPQRTWXY"
 
 
 def load() -> list[str]:
-    """This will add the goods that are not there yet, and return their names.
+    """Add the goods that are not there yet, and return their names.
 
-    What is there stays as it is, whatever staff or buyers have made of it: texts, prices, stock.
+    What is there stays as it is, with the texts, prices and stock that staff and buyers left it with.
     """
     return [goods.name for goods in GOODS if not _is_there(goods) and _add(goods)]
 
@@ -34,7 +34,7 @@ def _is_there(goods: Goods) -> bool:
 
 
 def _add(goods: Goods) -> Product:
-    # Drawn before the transaction begins: on SQLite it would keep buyers waiting.
+    # Drawn before the transaction begins: on SQLite an open one keeps buyers waiting.
     pictures = [(_drawn(draw), alt) for draw, alt in goods.pictures]
     with transaction.atomic():
         product = Product.objects.create(
@@ -79,12 +79,12 @@ def _add_variant(product: Product, choice: Choice) -> None:
 
 
 @cache
-def _drawn(draw: Callable[[], Easel]) -> bytes:
+def _drawn(draw: Callable[[], Canvas]) -> bytes:
     return draw().webp()
 
 
 def _keep(storage: Storage, name: str, content: bytes) -> str:
-    """This will store a file under exactly this name; what an earlier, emptied shop left there goes."""
+    """Store a file under exactly this name, replacing one that an earlier load has left there."""
     storage.delete(name)
     return storage.save(name, ContentFile(content))
 

@@ -1,6 +1,6 @@
-"""Small, proper PDF files: pages with text, boxes and lines, in the fonts that every reader has.
+"""Small, valid PDF files: pages with text, boxes and lines, in the fonts that every PDF reader has.
 
-Measures are points (1/72 inch) from the lower left corner, as PDF counts them.
+Coordinates are points (1/72 inch) from the lower left corner, as in PDF itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Page:
         self._marks.append(f"BT {_rgb(colour)} rg /{font} {size} Tf {x} {y} Td ({escaped}) Tj ET")
 
     def paragraph(self, x: float, y: float, text: str, *, columns: int, size: float = 12) -> float:
-        """This will write the text in lines of at most `columns` letters; returns where it ended."""
+        """Write the text in lines of at most `columns` characters; return the y below the last one."""
         for line in textwrap.wrap(text, columns):
             self.text(x, y, line, size=size)
             y -= size * 1.45
@@ -70,8 +70,8 @@ _FONT = "/Type /Font /Subtype /Type1 /Encoding /WinAnsiEncoding"
 
 
 def _file(objects: Sequence[bytes]) -> bytes:
-    """Return the objects one after another, with the table that says at which byte each begins."""
-    # The four bytes above 127 tell mail and file transfer programs that this is no plain text.
+    """Return the objects one after another, then the cross-reference table of their offsets."""
+    # The four bytes above 127 tell mail and file transfer programs that the file is binary.
     file, places = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", []
     for number, content in enumerate(objects, start=1):
         places.append(len(file))

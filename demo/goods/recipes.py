@@ -1,4 +1,4 @@
-"""The demo's cookbook. A recipe is its name and yield, what it needs, and a paragraph for every step."""
+"""The demo's cookbook. A recipe is its name and yield, its ingredients, and a paragraph for every step."""
 
 RECIPES = """
 Skillet corn bread

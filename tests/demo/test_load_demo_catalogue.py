@@ -45,7 +45,7 @@ def test_the_demo_is_a_small_shop_with_goods_of_every_kind():
     assert any(len(product.variants.all()) > 1 for product in products)
 
 
-def test_every_product_says_what_it_is_and_shows_it():
+def test_every_product_has_a_description_and_pictures():
     run()
 
     for product in queries.published():
@@ -59,7 +59,7 @@ def test_every_product_says_what_it_is_and_shows_it():
         assert product.picture
 
 
-def test_codes_are_as_many_as_the_stock_says():
+def test_the_stock_of_codes_is_their_number():
     run()
 
     for variant in Variant.objects.filter(delivery=Delivery.CODE):
@@ -76,7 +76,7 @@ def table_of(pdf: bytes) -> bytes:
     return pdf[int(pdf.split()[-2]) :]
 
 
-def test_the_planner_is_a_zip_with_a_pdf_for_each_kind_of_paper():
+def test_the_planner_is_a_zip_file_with_a_pdf_for_each_paper_size():
     run()
 
     with zipfile.ZipFile(io.BytesIO(goods_file("PRINT-PLANNER"))) as archive:
@@ -85,7 +85,7 @@ def test_the_planner_is_a_zip_with_a_pdf_for_each_kind_of_paper():
     assert (b"[0 0 595 842]" in pdfs[0], b"[0 0 612 792]" in pdfs[1]) == (True, True)
 
 
-def test_every_object_of_the_cookbook_is_where_its_table_says():
+def test_the_cross_reference_table_of_the_cookbook_is_right():
     run()
 
     pdf = goods_file("BOOK-PANTRY")
@@ -95,17 +95,17 @@ def test_every_object_of_the_cookbook_is_where_its_table_says():
         assert pdf[place:].startswith(b"%d 0 obj\n" % number)
 
 
-def test_running_it_again_changes_nothing():
+def test_loading_the_demo_again_changes_nothing():
     first = run()
     before = everything()
 
     second = run()
 
-    assert (len(first), second) == (12, ["The demo catalogue is on the shelf."])
+    assert (len(first), second) == (12, ["The demo catalogue is loaded."])
     assert everything() == before
 
 
-def test_running_it_again_leaves_alone_what_staff_and_buyers_did():
+def test_loading_the_demo_again_keeps_changes_of_staff_and_buyers():
     run()
     mug = Variant.objects.get(sku="MUG-TWO-TONE")
     stock.take({mug.pk: 3})
@@ -118,7 +118,7 @@ def test_running_it_again_leaves_alone_what_staff_and_buyers_did():
     assert everything() == before
 
 
-def test_what_was_deleted_comes_back_with_the_files_under_the_same_names():
+def test_a_deleted_product_comes_back_with_the_same_file_names():
     run()
     soap = Product.objects.get(slug="lavender-olive-soap")
     name = soap.pictures.get().image.name
@@ -128,7 +128,7 @@ def test_what_was_deleted_comes_back_with_the_files_under_the_same_names():
     assert Picture.objects.get(product__slug="lavender-olive-soap").image.name == name
 
 
-def test_a_category_that_staff_renamed_is_used_again():
+def test_a_category_with_another_slug_is_used_again():
     Category.objects.create(name="Pantry", slug="larder")
 
     run()
@@ -136,13 +136,13 @@ def test_a_category_that_staff_renamed_is_used_again():
     assert sorted(Category.objects.values_list("slug", flat=True)) == ["codes", "home", "larder", "reading"]
 
 
-def test_the_demo_is_what_the_api_shows(client: Client):
+def test_the_api_lists_the_demo_products(client: Client):
     run()
 
     assert client.get("/api/products/").json()["count"] == 11
 
 
-def test_it_says_nothing_when_asked_to_be_quiet(capsys):
+def test_the_command_prints_nothing_with_verbosity_0(capsys):
     call_command("load_demo_catalogue", verbosity=0)
 
     assert capsys.readouterr().out == ""

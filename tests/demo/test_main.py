@@ -1,4 +1,4 @@
-"""`make run`: what is prepared, what is started, and the sentences that refuse a start."""
+"""`make run`: what it prepares, what it starts, and when it refuses to start."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def test_a_real_shop_is_refused() -> None:
         demo.main()
 
     assert refusal.value.code == (
-        "This would put goods and accounts of the demo into a real shop:"
+        "This would add the demo's products and accounts to a real shop:"
         " set DEBUG=true in .env, or see docs/going-live.md."
     )
 
 
-def test_a_taken_port_is_refused() -> None:
+def test_a_port_in_use_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(demo.NotStarted) as refusal:
             demo.refuse_a_taken_port("PI_PORT", "localhost", port)
 
     assert str(refusal.value) == (
-        f"Port {port} is taken: stop what listens there, or choose another, as in:"
+        f"Port {port} is in use: stop the program that listens there, or choose another port, as in:"
         f" make run PI_PORT={port + 1}"
     )
 
@@ -52,7 +52,7 @@ def test_a_port_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def log_in(name: str, password: str) -> str:
-    """Return where whoever logs in is led."""
+    """Log in, and return where the answer redirects to."""
     words = {"username": name, "password": password, "next": "/admin/"}
     return Client().post("/admin/login/", words).headers.get("Location", "nowhere")
 
@@ -68,18 +68,18 @@ def test_the_staff_can_log_in_with_the_password_that_is_shown() -> None:
 
 
 @pytest.mark.django_db
-def test_an_account_keeps_the_password_that_it_was_given() -> None:
+def test_an_account_keeps_its_changed_password() -> None:
     demo.open_accounts()
     staff = get_user_model().objects.get(username="staff")
-    staff.set_password("of my own")
+    staff.set_password("my own password")
     staff.save()
 
     demo.open_accounts()
 
-    assert log_in("staff", "of my own") == "/admin/"
+    assert log_in("staff", "my own password") == "/admin/"
 
 
-def test_the_shop_and_the_simulator_are_told_where_the_other_is() -> None:
+def test_the_shop_and_the_simulator_know_each_others_address() -> None:
     wallet = "GB4ZUXDJKHCGXPBGLLAP3RWJVSVNFPJM2HKNGA3S6AM3IGMSCJZAMX5D"
     simulator = [
         *("-m", "pi_simulator", "--host", "localhost", "--port", "9314"),

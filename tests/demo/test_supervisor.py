@@ -1,4 +1,4 @@
-"""The supervisor with real processes: stand-ins that hold a lock for as long as they live."""
+"""The supervisor with real processes: stand-ins that hold a lock for as long as they run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from demo.supervisor import Program, ProgramEnded, run
 
 programs = [Program(**each) for each in json.loads(sys.argv[1])]
 try:
-    run(programs, announce=lambda: print("announced", flush=True), patience_in_seconds=1)
+    run(programs, announce=lambda: print("announced", flush=True), grace_in_seconds=1)
 except ProgramEnded as ended:
     sys.exit(str(ended))
 """
@@ -47,8 +47,8 @@ server = socket.create_server(("localhost", {port}))
 time.sleep(60)
 """
 
-# In seconds, for a machine that has much else to do.
-PATIENCE = 30
+# In seconds; generous, for a busy machine.
+TIMEOUT = 30
 
 Supervise = Callable[..., "subprocess.Popen[str]"]
 
@@ -66,7 +66,7 @@ def supervise() -> Iterator[Supervise]:
     yield start
     for supervisor in supervisors:
         supervisor.terminate()
-        supervisor.communicate(timeout=PATIENCE)
+        supervisor.communicate(timeout=TIMEOUT)
 
 
 def program(name: str, code: str, port: int | None = None) -> dict[str, object]:
@@ -87,7 +87,7 @@ def lives(file: Path) -> bool:
 
 
 def wait_for(*files: Path) -> None:
-    give_up_at = time.monotonic() + PATIENCE
+    give_up_at = time.monotonic() + TIMEOUT
     while not all(file.exists() and file.read_text() for file in files):
         assert time.monotonic() < give_up_at
         time.sleep(0.02)
@@ -101,7 +101,7 @@ def test_a_signal_stops_every_program(supervise: Supervise, tmp_path: Path, numb
 
     supervisor.send_signal(number)
 
-    assert supervisor.wait(PATIENCE) == 0
+    assert supervisor.wait(TIMEOUT) == 0
     assert not lives(one)
     assert not lives(two)
 
@@ -114,14 +114,14 @@ def test_a_signal_stops_every_program(supervise: Supervise, tmp_path: Path, numb
         (KILL_MYSELF, "The shop was killed by SIGKILL, so the rest was stopped too.\n"),
     ],
 )
-def test_a_program_that_ends_takes_the_rest_along(
+def test_a_program_that_ends_stops_the_others(
     supervise: Supervise, tmp_path: Path, end: str, sentence: str
 ) -> None:
     phone = tmp_path / "phone"
 
     supervisor = supervise(live(phone), program("shop", WAIT_UNTIL.format(file=str(phone)) + end))
 
-    assert (supervisor.communicate(timeout=PATIENCE)[1], supervisor.returncode) == (sentence, 1)
+    assert (supervisor.communicate(timeout=TIMEOUT)[1], supervisor.returncode) == (sentence, 1)
     assert not lives(phone)
 
 
@@ -132,11 +132,11 @@ def test_a_program_that_ignores_the_signal_is_killed(supervise: Supervise, tmp_p
 
     supervisor.terminate()
 
-    assert supervisor.wait(PATIENCE) == 0
+    assert supervisor.wait(TIMEOUT) == 0
     assert not lives(stubborn)
 
 
-def test_the_child_of_a_program_that_was_killed_is_stopped(supervise: Supervise, tmp_path: Path) -> None:
+def test_the_child_of_a_killed_program_is_stopped(supervise: Supervise, tmp_path: Path) -> None:
     child = tmp_path / "child"
     start_a_child = f"import subprocess; subprocess.Popen({live(child)['command']!r})"
 
@@ -144,21 +144,21 @@ def test_the_child_of_a_program_that_was_killed_is_stopped(supervise: Supervise,
         program("parent", start_a_child + WAIT_UNTIL.format(file=str(child)) + KILL_MYSELF)
     )
 
-    assert supervisor.wait(PATIENCE) == 1
+    assert supervisor.wait(TIMEOUT) == 1
     assert not lives(child)
 
 
-def test_what_cannot_be_started_stops_the_rest(supervise: Supervise, tmp_path: Path) -> None:
+def test_a_program_that_cannot_start_stops_the_others(supervise: Supervise, tmp_path: Path) -> None:
     phone = tmp_path / "phone"
 
     supervisor = supervise(live(phone), {"name": "shop", "command": ["no-such-program"]})
 
-    assert "no-such-program" in supervisor.communicate(timeout=PATIENCE)[1]
+    assert "no-such-program" in supervisor.communicate(timeout=TIMEOUT)[1]
     assert supervisor.returncode == 1
     assert not phone.exists() or not lives(phone)
 
 
-def test_nothing_is_announced_before_somebody_listens(
+def test_the_announcement_waits_until_every_port_is_open(
     supervise: Supervise, tmp_path: Path, free_port: int
 ) -> None:
     about_to_listen = tmp_path / "about-to-listen"

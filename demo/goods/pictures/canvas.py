@@ -1,7 +1,7 @@
-"""An easel to draw flat illustrations on: filled shapes, round pens, soft shadows.
+"""A canvas for flat illustrations: filled shapes, lines with round ends, soft shadows.
 
 Coordinates run from (0, 0) at the top left to (1000, 1000). A shape is the text of an SVG path (absolute
-M L H V C Q Z) or a list of points; `demo.goods.pictures.shapes` makes the usual ones.
+M L H V C Q Z) or a list of points; `demo.goods.pictures.shapes` makes the common ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from demo.goods.pictures.shapes import Outline, Shape, box, points
 
 SIZE = 1000
-# Drawn so many times larger and then reduced, which makes the edges smooth.
+# Pictures are drawn this many times larger and then reduced, which smooths the edges.
 SCALE = 3
 
 # One colour, or two for a gradient from the top (or the left) of the shape to the other side.
@@ -24,18 +24,18 @@ Paint = str | tuple[str, str]
 Part = tuple[int, int, int, int]
 
 
-class Easel:
+class Canvas:
     def __init__(self, backdrop: Paint) -> None:
         self._image = Image.new("RGB", (SIZE * SCALE, SIZE * SCALE))
         # A point (x, y) is drawn at x * `_right` + y * `_down` + `_origin` (complex numbers are points).
         self._origin, self._right, self._down = 0j, SCALE + 0j, SCALE * 1j
         self.fill(box(0, 0, SIZE, SIZE), backdrop)
 
-    def at(self, x: float, y: float, *, turn: float = 0, size: float = 1, flip: bool = False) -> Easel:
-        """Return this easel with its sheet moved to (x, y), turned clockwise and enlarged.
+    def at(self, x: float, y: float, *, turn: float = 0, size: float = 1, flip: bool = False) -> Canvas:
+        """Return this canvas with its origin at (x, y), rotated clockwise by `turn` degrees and scaled.
 
-        What is drawn there around (0, 0) comes out turned and enlarged too, pens included, but gradients
-        keep to the upright.
+        What is drawn around (0, 0) there is rotated and scaled too, line widths included; gradients stay
+        upright.
         """
         moved = copy.copy(self)
         angle = math.radians(turn)
@@ -55,7 +55,7 @@ class Easel:
         blur: float = 0.0,
         inside: Shape | None = None,
     ) -> None:
-        """This will paint the shape, but only where it lies within `inside`."""
+        """Fill the shape, clipped to `inside` if given."""
         outline = self._pixels(shape)
         part = _part(outline, margin=3 * blur * SCALE)
         mask = _cut(part, outline, opacity)
@@ -72,7 +72,7 @@ class Easel:
         opacity: float = 1.0,
         inside: Shape | None = None,
     ) -> None:
-        """This will draw along the shape with a round pen."""
+        """Draw a line with round ends along the shape, clipped to `inside` if given."""
         outline, radius = self._pixels(shape), width * abs(self._right) / 2
         part = _part(outline, margin=radius)
         mask, spots, level = _blank(part), _within(part, outline), round(255 * opacity)
@@ -83,7 +83,7 @@ class Easel:
         self._lay(part, _paint(colour, mask.size), mask, inside)
 
     def shade(self, shape: Shape, tint: str, *, inside: Shape) -> None:
-        """This will darken what is there already, as a transparent ink does."""
+        """Darken what has been drawn within the shape, as transparent ink would."""
         outline = self._pixels(shape)
         part = _part(outline)
         there = self._image.crop(part)
@@ -91,7 +91,7 @@ class Easel:
         self._lay(part, darker, _cut(part, outline), inside)
 
     def webp(self) -> bytes:
-        """Return the picture as the bytes of a WebP file; lossless, so that soft gradients show no steps."""
+        """Return the picture as the bytes of a WebP file; lossless, so that gradients show no banding."""
         file = io.BytesIO()
         self._image.reduce(SCALE).save(file, "WEBP", lossless=True, method=1)
         return file.getvalue()
@@ -107,7 +107,7 @@ class Easel:
 
 
 def _part(outline: Outline, margin: float = 0) -> Part:
-    """Return the part of the canvas around the shape; to touch all of it each time would cost seconds."""
+    """Return the bounding box of the outline; drawing on the whole canvas each time would take seconds."""
     xs, ys = [x for x, _ in outline], [y for _, y in outline]
     return (
         max(0, math.floor(min(xs) - margin)),
@@ -128,7 +128,7 @@ def _within(part: Part, outline: Outline) -> Outline:
 
 
 def _cut(part: Part, outline: Outline, opacity: float = 1.0) -> Image.Image:
-    """Return a mask of the part that lets through what is inside the outline."""
+    """Return a mask of the part that is opaque inside the outline."""
     mask = _blank(part)
     ImageDraw.Draw(mask).polygon(_within(part, outline), fill=round(255 * opacity))
     return mask

@@ -1,4 +1,4 @@
-"""Outlines of shapes: from the text of an SVG path, and the usual ones by their measures."""
+"""Outlines of shapes: from the text of an SVG path, and common ones by their dimensions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shape = str | Sequence[Point]
 
 
 def points(shape: Shape) -> Outline:
-    """Return the corners of the shape, with enough of them on every curve."""
+    """Return the corners of the shape, with enough points on every curve to make it smooth."""
     if not isinstance(shape, str):
         return list(shape)
     outline: Outline = []
@@ -84,12 +84,12 @@ def tube(x: float, top: float, bottom: float, radius: float, tilt: float) -> Out
 
 
 def band(x: float, top: float, bottom: float, radius: float, tilt: float) -> Outline:
-    """Return a strip around the front of such a cylinder."""
+    """Return a strip around the front of a cylinder like that of `tube`."""
     return ellipse(x, top, radius, tilt, (180, 0)) + ellipse(x, bottom, radius, tilt, (0, 180))
 
 
 def smooth(*corners: Point) -> Outline:
-    """Return a closed curve that runs softly through all the corners."""
+    """Return a smooth closed curve through all the corners."""
     count = len(corners)
     outline: Outline = []
     for nth in range(count):
@@ -101,7 +101,7 @@ def smooth(*corners: Point) -> Outline:
 
 
 def along(shape: Shape, count: int) -> list[tuple[float, float, float]]:
-    """Return `count` places at even steps along a curve: x, y and the direction there in degrees."""
+    """Return `count` evenly spaced places on a curve: x, y and the direction there in degrees."""
     pairs = list(pairwise(points(shape)))
     places: list[tuple[float, float, float]] = []
     for nth in range(count):

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Fills the shop with goods to try it with. What is there already stays as it is."
+    help = "Add demo products to try the shop with. Existing products stay as they are."
 
     def handle(self, *args: Any, **options: Any) -> None:
         from demo.goods.loading import load
@@ -13,4 +13,4 @@ class Command(BaseCommand):
         if options["verbosity"]:
             for name in added:
                 self.stdout.write(f"Added {name}.")
-            self.stdout.write("The demo catalogue is on the shelf.")
+            self.stdout.write("The demo catalogue is loaded.")

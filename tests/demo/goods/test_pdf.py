@@ -19,7 +19,7 @@ def marks(page: Page) -> list[str]:
         ("210 °C", "(210 °C)"),
     ],
 )
-def test_text_is_written_so_that_no_letter_ends_it(text, written):
+def test_parentheses_and_backslashes_in_text_are_escaped(text, written):
     page = Page()
 
     page.text(1, 2, text, font="bold", size=9)
@@ -27,7 +27,7 @@ def test_text_is_written_so_that_no_letter_ends_it(text, written):
     assert marks(page) == [f"BT 0.18 0.16 0.22 rg /bold 9 Tf 1 2 Td {written} Tj ET"]
 
 
-def test_a_paragraph_is_broken_into_lines_and_says_where_it_ended():
+def test_a_paragraph_is_wrapped_and_returns_the_y_below():
     page = Page()
 
     end = page.paragraph(0, 100, "one two three four", columns=9, size=10)
@@ -36,7 +36,7 @@ def test_a_paragraph_is_broken_into_lines_and_says_where_it_ended():
     assert end == pytest.approx(100 - 3 * 14.5)
 
 
-def test_a_file_has_every_page_in_its_size():
+def test_a_file_has_every_page_in_its_own_size():
     file = pdf("Two", [Page(), Page(LETTER)])
 
     assert b"/Count 2" in file

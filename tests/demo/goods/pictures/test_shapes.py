@@ -16,7 +16,7 @@ def test_straight_lines_become_their_corners(path, corners):
 
 
 @pytest.mark.parametrize("path", ["M 0 0 Q 5 10 10 0", "M 0 0 C 2.5 10 7.5 10 10 0"])
-def test_a_curve_runs_from_end_to_end_below_its_controls(path):
+def test_a_curve_runs_from_end_to_end_within_its_control_points(path):
     curve = points(path)
 
     assert (curve[0], curve[-1]) == ((0, 0), pytest.approx((10, 0)))
@@ -24,7 +24,7 @@ def test_a_curve_runs_from_end_to_end_below_its_controls(path):
     assert len(curve) > 50
 
 
-def test_curves_follow_one_another():
+def test_consecutive_curves_are_joined():
     curve = points("M 0 0 Q 5 10 10 0 15 -10 20 0")
 
     assert curve[96] == pytest.approx((10, 0))
@@ -50,5 +50,5 @@ def test_a_shape_reaches_to_its_edges(outline, edges):
     assert (min(xs), min(ys), max(xs), max(ys)) == pytest.approx(edges, abs=0.01)
 
 
-def test_places_along_a_line_keep_its_direction():
+def test_places_along_a_line_have_its_direction():
     assert along("M 0 0 L 0 1 L 0 2 L 0 3", 3) == [(0, 0, 90), (0, 1, 90), (0, 2, 90)]
