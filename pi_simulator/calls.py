@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-KEPT = 10_000
+MAX_CALLS = 10_000
 """Calls remembered; older ones are forgotten, so that a long demonstration needs no more room."""
 
 _PAYMENT = re.compile(r"/v2/payments/(?P<id>[^/]+)")

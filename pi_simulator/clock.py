@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
-LONGEST_STEP = timedelta(days=3650)
+MAX_STEP = timedelta(days=3650)
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
         """Let that many seconds pass and say what time it is then. Only a
         checkpoint brings the old time back."""
         step = timedelta(seconds=seconds)
-        if not timedelta() <= step <= LONGEST_STEP:
+        if not timedelta() <= step <= MAX_STEP:
             raise ValueError("Pi's clock only moves forward, ten years at most.")
         with self._lock:
             self._offset += step

@@ -28,8 +28,8 @@ OFF_THE_WIRE = ("close_after_paying", "approval_elapses")
 """Faults of the buyer's phone rather than of calls."""
 
 ANYWHERE = "any"
-LONGEST_DELAY = 600
-LAST_STATUS = 599
+MAX_DELAY = 600
+MAX_STATUS = 599
 
 HTML_PAGE = """<!DOCTYPE html>
 <html><head><title>We're sorry, but something went wrong (500)</title></head>
@@ -99,7 +99,7 @@ class Faults:
             raise ValueError(f"no such fault: {kind!r}; there are {', '.join(KINDS)}")
         if times is not None and times < 1:
             raise ValueError("a fault happens once at least")
-        if not 0 <= seconds <= LONGEST_DELAY or not HTTPStatus.OK <= status <= LAST_STATUS:
+        if not 0 <= seconds <= MAX_DELAY or not HTTPStatus.OK <= status <= MAX_STATUS:
             raise ValueError("a delay has up to 600 seconds, a status three digits from 200 on")
         fault = Fault(kind, path, times, seconds, status, body)
         with self._lock:

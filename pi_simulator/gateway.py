@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from . import api, horizon
 from .api import PlatformApi
-from .calls import KEPT, Call, Hook, call_of
+from .calls import MAX_CALLS, Call, Hook, call_of
 from .faults import Strike
 from .horizon import Horizon
 from .http import (
@@ -100,7 +100,7 @@ class Gateway:
 
     def _remember(self, call: Call) -> None:
         self.calls.append(call)
-        del self.calls[:-KEPT]
+        del self.calls[:-MAX_CALLS]
 
     def _strike(self, request: Request) -> Strike:
         """What goes wrong; a browser's own calls carry an origin and are spared."""

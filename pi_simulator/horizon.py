@@ -13,8 +13,8 @@ from .http import Request, Response, json_response
 from .world import World
 
 PREFIX = "/horizon"
-USUAL_PAGE = 10
-LONGEST_PAGE = 200
+DEFAULT_PAGE = 10
+MAX_PAGE = 200
 
 
 class NotFound(Exception):
@@ -83,8 +83,8 @@ class Horizon:
         cursor = _number(query.get("cursor"))
         if cursor is not None:
             found = [t for t in found if _beyond(t.paging_token, cursor, newest_first=newest_first)]
-        length = _number(query.get("limit")) or USUAL_PAGE
-        return _page([self._transaction_record(t) for t in found[: min(length, LONGEST_PAGE)]])
+        length = _number(query.get("limit")) or DEFAULT_PAGE
+        return _page([self._transaction_record(t) for t in found[: min(length, MAX_PAGE)]])
 
     def ledger(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
         """One ledger by its number"""

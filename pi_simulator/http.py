@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
-LONGEST_BODY = 64 * 1024
+MAX_BODY = 64 * 1024
 """Bytes. Nothing that Pi's API or the control room is sent comes near it."""
 
 
 class BodyTooLong(Exception):
-    """The request carries more than `LONGEST_BODY`; it was not read."""
+    """The request carries more than `MAX_BODY`; it was not read."""
 
 
 class Malformed(Exception):
@@ -104,7 +104,7 @@ def html_response(status: int, page: str) -> Response:
 def read_request(environ: WSGIEnvironment) -> Request:
     """Read a WSGI request, its body included. Raises `BodyTooLong`."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > LONGEST_BODY:
+    if not length.isdecimal() or int(length) > MAX_BODY:
         raise BodyTooLong
     path = environ.get("PATH_INFO") or "/"
     return Request(

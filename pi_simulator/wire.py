@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn
 Exponents = Literal["small", "always", "never"]
 
 PLACES = 7
-DEEPEST = 64
+MAX_DEPTH = 64
 """How deep JSON may be nested. Nothing Pi is sent comes near it."""
 
 ONE_MILLIONTH = Decimal("0.000001")
@@ -50,7 +50,7 @@ def loads(text: bytes | str) -> Any:
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
         raise NotJson(str(problem)) from None
-    if _deeper_than(DEEPEST, value):
+    if _deeper_than(MAX_DEPTH, value):
         raise NotJson("nested too deep")
     return value
 

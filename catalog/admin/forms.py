@@ -26,7 +26,7 @@ else:
     ModelForm = forms.ModelForm
     VariantInlineFormSet = forms.BaseInlineFormSet
 
-LARGEST_CHANGE = 1_000_000
+MAX_STOCK_CHANGE = 1_000_000
 SAVED_ALREADY = "This page was saved already. Load it again to change the stock once more."
 
 
@@ -106,8 +106,8 @@ def _same(one: Any, other: Any) -> bool:
 class VariantForm(SharedForm):
     change_stock_by = forms.IntegerField(
         required=False,
-        min_value=-LARGEST_CHANGE,
-        max_value=LARGEST_CHANGE,
+        min_value=-MAX_STOCK_CHANGE,
+        max_value=MAX_STOCK_CHANGE,
         help_text="What came in (5) or went out (-5); whatever was sold meanwhile stays sold.",
     )
     key = KeyField(required=False, initial=uuid4)
