@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from catalog.models import Delivery, Product, Variant
+from catalog.models import Product, Variant
 
 
 def published() -> QuerySet[Product]:
@@ -32,16 +30,3 @@ def matching(products: QuerySet[Product], *, category: str = "", search: str = "
             Q(name__icontains=word) | Q(description__icontains=word) | Q(category__name__icontains=word)
         )
     return products
-
-
-def unready(variants: Iterable[Variant]) -> str:
-    """Return why a product with these variants must not be published; empty when it may be."""
-    variants = list(variants)
-    if not variants:
-        return "It has no variant, so there would be nothing to buy."
-    without_file = [each.sku for each in variants if each.delivery == Delivery.DOWNLOAD and not each.file]
-    if without_file:
-        return f"{', '.join(without_file)} is sold as a download and has no file."
-    if len(variants) > 1 and not all(each.option for each in variants):
-        return "It has several variants, and one of them has no option to tell it by."
-    return ""

@@ -16,7 +16,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 
-from catalog import queries, stock
+from catalog import stock
+from catalog.admin import publishing
 from catalog.models import SMALLEST_AMOUNT, Delivery, DeliveryCode, Product, SavedForm, Variant
 
 if TYPE_CHECKING:
@@ -255,5 +256,5 @@ class VariantFormSet(VariantInlineFormSet):
             return
         kept = [form for form in self.forms if form not in self.deleted_forms]
         variants = [form.instance for form in kept if form.instance.pk or form.has_changed()]
-        if why := queries.unready(variants):
+        if why := publishing.reason_against(variants):
             raise ValidationError(f"This product cannot be published. {why}")

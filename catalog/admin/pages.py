@@ -13,7 +13,8 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.html import format_html
 
-from catalog import queries, stock
+from catalog import stock
+from catalog.admin import publishing
 from catalog.admin.filters import (
     ProductSoldOutFilter,
     SoldFilter,
@@ -147,7 +148,7 @@ class ProductAdmin(ProductModelAdmin):
     @admin.action(description="Publish the selected products", permissions=["change"])
     def publish(self, request: HttpRequest, products: QuerySet[Product]) -> None:
         for product in products.filter(published=False):
-            if why := queries.unready(product.variants.all()):
+            if why := publishing.reason_against(product.variants.all()):
                 messages.error(request, f"{product} is not published. {why}")
             else:
                 self._show(request, product, published=True)

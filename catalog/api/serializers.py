@@ -9,7 +9,7 @@ from rest_framework import serializers
 from catalog.models import Category, Picture, Product, Variant
 
 
-class ShelfQuery(serializers.Serializer[None]):
+class ProductFilters(serializers.Serializer[None]):
     """What a list of products can be narrowed by. Bounded, because every word costs the database."""
 
     category = serializers.SlugField(

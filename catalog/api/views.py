@@ -8,7 +8,7 @@ from rest_framework import generics
 from rest_framework.pagination import PageNumberPagination
 
 from catalog import queries
-from catalog.api.serializers import ProductSerializer, ShelfQuery
+from catalog.api.serializers import ProductFilters, ProductSerializer
 from catalog.models import Product
 
 
@@ -18,7 +18,7 @@ class Pages(PageNumberPagination):
     max_page_size = 100
 
 
-class Shelf(generics.GenericAPIView[Product]):
+class ProductView(generics.GenericAPIView[Product]):
     # None, so that a token which ran out cannot hide what everybody may see.
     authentication_classes = ()
     serializer_class = ProductSerializer
@@ -32,7 +32,7 @@ class Shelf(generics.GenericAPIView[Product]):
 @extend_schema_view(
     get=extend_schema(
         summary="What is for sale",
-        parameters=[ShelfQuery],
+        parameters=[ProductFilters],
         responses={
             200: ProductSerializer(many=True),
             400: OpenApiResponse(description="The category or the search is no such thing."),
@@ -42,9 +42,9 @@ class Shelf(generics.GenericAPIView[Product]):
         },
     )
 )
-class ProductList(Shelf, generics.ListAPIView[Product]):
+class ProductList(ProductView, generics.ListAPIView[Product]):
     def get_queryset(self) -> QuerySet[Product]:
-        query = ShelfQuery(data=self.request.query_params)
+        query = ProductFilters(data=self.request.query_params)
         query.is_valid(raise_exception=True)
         return queries.matching(super().get_queryset(), **query.validated_data)
 
@@ -60,5 +60,5 @@ class ProductList(Shelf, generics.ListAPIView[Product]):
         },
     )
 )
-class ProductDetail(Shelf, generics.RetrieveAPIView[Product]):
+class ProductDetail(ProductView, generics.RetrieveAPIView[Product]):
     pass

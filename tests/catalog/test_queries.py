@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from catalog import queries
-from catalog.models import Delivery, Picture, Variant
+from catalog.models import Picture
 from tests.catalog.goods import product, variant
 
 pytestmark = pytest.mark.django_db
@@ -63,23 +63,3 @@ def test_the_picture_is_the_first_by_position():
     Picture.objects.create(product=mug, image="b.png", width=1, height=1, alt="back", position=2)
     front = Picture.objects.create(product=mug, image="a.png", width=1, height=1, alt="front", position=1)
     assert mug.picture == front
-
-
-@pytest.mark.parametrize(
-    ("variants", "why"),
-    [
-        ([], "It has no variant, so there would be nothing to buy."),
-        ([Variant(sku="A")], ""),
-        ([Variant(sku="A", delivery=Delivery.CODE)], ""),
-        ([Variant(sku="A", delivery=Delivery.DOWNLOAD, file="goods/a.pdf")], ""),
-        ([Variant(sku="A", delivery=Delivery.DOWNLOAD)], "A is sold as a download and has no file."),
-        ([Variant(sku="A", option="Small"), Variant(sku="B", option="Large")], ""),
-        (
-            [Variant(sku="A", option="Small"), Variant(sku="B")],
-            "It has several variants, and one of them has no option to tell it by.",
-        ),
-    ],
-    ids=["nothing", "plain", "code", "file", "no file", "options", "no option"],
-)
-def test_a_product_is_ready_when_everything_in_it_can_be_bought(variants, why):
-    assert queries.unready(variants) == why
