@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-# What every browser shows. A name that a server would take for a page or a script is no picture's.
+# The formats that every browser shows, and no extension that a server could take for a page or a script.
 PICTURES = ("jpg", "jpeg", "png", "gif", "webp", "avif")
 # The smallest amount that Pi's chain can express (7 decimal places).
 SMALLEST_AMOUNT = Decimal("0.0000001")
@@ -37,7 +37,7 @@ class Category(models.Model):
 
 
 class Product(models.Model):
-    """What a buyer reads: texts and pictures. Every product has at least one variant."""
+    """What a buyer reads: texts and pictures. Every published product has at least one variant."""
 
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=120, unique=True)
@@ -57,7 +57,7 @@ class Product(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.slug])
 
-    # What a page shows of a product, all from the rows that `catalog.queries.published` has prefetched.
+    # What pages show of a product, all from the rows that `catalog.queries.published` has prefetched.
 
     @property
     def picture(self) -> Picture | None:
@@ -65,13 +65,13 @@ class Product(models.Model):
 
     @property
     def plain_variant(self) -> Variant | None:
-        """The one thing to buy where there is no choice; None where the buyer has to choose."""
+        """The only variant; None where the buyer has to choose."""
         variants = self.variants.all()
         return variants[0] if len(variants) == 1 else None
 
     @property
     def price_from(self) -> Decimal:
-        """The lowest price that a buyer can get now; of a sold out product, the lowest there was."""
+        """The lowest price that a buyer can get now; for a sold-out product, the lowest of all."""
         return min(self._prices)
 
     @property
@@ -127,7 +127,7 @@ class Variant(models.Model):
     `catalog.stock`.
     """
 
-    # What was ordered is protected by the order's lines, what has codes by the codes.
+    # Variants that were ordered are protected by the order lines, those with codes by the codes.
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants")
     sku = models.CharField(
         "SKU",
@@ -186,7 +186,7 @@ class Variant(models.Model):
 
     @property
     def label(self) -> str:
-        """The name that goes on an order: the product's, with the option where there is one."""
+        """The name on an order line: the product's, followed by the option if there is one."""
         return f"{self.product.name} – {self.option}" if self.option else self.product.name
 
     @property
@@ -200,7 +200,7 @@ class Variant(models.Model):
 
     @property
     def file_is_there(self) -> bool:
-        """Whether buyers of a download would receive anything: a shop may be restored without its files."""
+        """Whether buyers of a download would get anything: a restored shop may lack its files."""
         return bool(self.file) and self.file.storage.exists(str(self.file.name))
 
 
@@ -218,12 +218,12 @@ class DeliveryCode(models.Model):
         ]
 
     def __str__(self) -> str:
-        # The text is the goods: it must not appear in lists, logs and delete pages.
+        # The text is what is sold: it must not appear in lists, logs and delete pages.
         return f"code {self.pk} of {self.variant_id}"
 
 
 class SavedForm(models.Model):
-    """A form that has changed stock, by the key it was shown with: sent again, it changes no more."""
+    """The key of a form that has changed stock. Submitted again, the form changes nothing more."""
 
     key = models.UUIDField(primary_key=True, editable=False)
     saved_at = models.DateTimeField(auto_now_add=True)

@@ -8,10 +8,10 @@ from catalog.models import Product, Variant
 
 
 def published() -> QuerySet[Product]:
-    """This will read the products that buyers may see, with category, variants and pictures.
+    """Return the products that buyers may see, with category, variants and pictures prefetched.
 
-    A product that lost its last variant has nothing to sell and is left out, so `price_from` always is a
-    price. Three queries in all, however many products there are.
+    A product without variants has nothing to sell and is left out, so `price_from` is always a price.
+    Three queries in all, however many products there are.
     """
     has_variant = Exists(Variant.objects.filter(product=OuterRef("pk")))
     return (
@@ -22,7 +22,7 @@ def published() -> QuerySet[Product]:
 
 
 def matching(products: QuerySet[Product], *, category: str = "", search: str = "") -> QuerySet[Product]:
-    """This will keep the products of one category (a slug) in whose texts every word of `search` occurs."""
+    """Return the products in one category (a slug) whose texts contain every word of `search`."""
     if category:
         products = products.filter(category__slug=category)
     for word in search.split():

@@ -2,7 +2,7 @@
 
 All functions must run inside the caller's transaction and take the variants in the order of their
 primary keys, so that two baskets with the same goods in opposite order wait for each other instead of
-locking each other out. `Quantities` maps a variant's primary key to whole units above zero.
+deadlocking. `Quantities` maps a variant's primary key to whole units above zero.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class OutOfStock(Exception):
 
 
 class CodesMissing(Exception):
-    """Stock was counted for which no unsold code exists. Staff must add codes; the order needs review."""
+    """The stock counts units that have no unsold code. Staff must add codes; the order needs review."""
 
 
 def hold(quantities: Quantities) -> None:
-    """This will promise the units to one order. Raises OutOfStock if any variant has too few left."""
+    """Reserve the units for one order. Raise OutOfStock if any variant has too few left."""
     for variant_id, quantity in sorted(quantities.items()):
         enough = Q(tracked=False) | Q(on_hand__gte=F("reserved") + quantity)
         if not Variant.objects.filter(enough, pk=variant_id).update(reserved=F("reserved") + quantity):
@@ -39,13 +39,13 @@ def hold(quantities: Quantities) -> None:
 
 
 def release(quantities: Quantities) -> None:
-    """This will take the promise of `hold` back: the units can be sold again."""
+    """Undo a `hold`: the units can be sold again."""
     for variant_id, quantity in sorted(quantities.items()):
         Variant.objects.filter(pk=variant_id).update(reserved=F("reserved") - quantity)
 
 
 def consume(quantities: Quantities) -> None:
-    """This will turn the promise of `hold` into a sale: the units leave the shop."""
+    """Turn a `hold` into a sale: the units leave the stock."""
     for variant_id, quantity in sorted(quantities.items()):
         Variant.objects.filter(pk=variant_id).update(
             reserved=F("reserved") - quantity, on_hand=_less(quantity)
@@ -53,7 +53,7 @@ def consume(quantities: Quantities) -> None:
 
 
 def take(quantities: Quantities) -> None:
-    """This will sell units that nobody holds (late money). Raises OutOfStock if any variant has too few."""
+    """Sell units without a `hold`, for money that came late. Raise OutOfStock if any variant has too few."""
     for variant_id, quantity in sorted(quantities.items()):
         enough = Q(tracked=False) | Q(on_hand__gte=F("reserved") + quantity)
         if not Variant.objects.filter(enough, pk=variant_id).update(on_hand=_less(quantity)):
@@ -61,9 +61,9 @@ def take(quantities: Quantities) -> None:
 
 
 def change_on_hand(variant: Variant, *, by: int) -> None:
-    """This will add or (negative) remove units that staff counted, whatever was sold in the meantime.
+    """Add `by` units that staff counted, or remove them if negative, whatever was sold in the meantime.
 
-    Raises OutOfStock when fewer would remain than are promised to buyers. Codes are their own stock:
+    Raise OutOfStock when fewer would remain than are promised to buyers. Codes are their own stock:
     use `add_codes`.
     """
     if variant.delivery == Delivery.CODE:
@@ -74,14 +74,14 @@ def change_on_hand(variant: Variant, *, by: int) -> None:
 
 
 def add_codes(variant: Variant, texts: Iterable[str]) -> list[str]:
-    """This will add the codes that no variant has yet, and as many units of stock. Returns those added."""
+    """Add the codes that no variant has yet, and as many units of stock. Return those added."""
     wanted = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
     with transaction.atomic():
         # The row is locked first, so that two members of staff pasting one list count it once.
         Variant.objects.select_for_update(no_key=True).get(pk=variant.pk, delivery=Delivery.CODE)
         codes = DeliveryCode.objects.filter(variant=variant)
         newest = codes.aggregate(Max("pk", default=0))["pk__max"]
-        # A rival may be adding one of the texts to another variant: it is theirs, and not counted here.
+        # Somebody may be adding one of the texts to another variant: then it is theirs, and not counted here.
         rows = [DeliveryCode(variant=variant, text=text) for text in wanted]
         DeliveryCode.objects.bulk_create(rows, ignore_conflicts=True)
         added = list(codes.filter(pk__gt=newest).values_list("text", flat=True))
@@ -90,7 +90,7 @@ def add_codes(variant: Variant, texts: Iterable[str]) -> list[str]:
 
 
 def remove_code(code: DeliveryCode) -> bool:
-    """This will withdraw an unsold code and its unit of stock. False if it is sold, or promised."""
+    """Withdraw an unsold code and its unit of stock. Return False if it is sold or promised to a buyer."""
     with transaction.atomic():
         spare = Variant.objects.filter(pk=code.variant_id, on_hand__gt=F("reserved"))
         if not spare.update(on_hand=F("on_hand") - 1):
@@ -102,18 +102,19 @@ def remove_code(code: DeliveryCode) -> bool:
 
 
 def withdraw_oldest(variant: Variant, number: int) -> list[str]:
-    """This will withdraw the unsold codes that would be sold next, `number` of them or as many as are neither
-    sold nor promised. Returns their texts, which are kept nowhere else once the caller commits: tell them
-    before."""
+    """Withdraw the next `number` codes that would be sold, or fewer if the others are sold or promised.
+
+    Return their texts. Once the caller commits they are stored nowhere else, so output them before.
+    """
     codes = DeliveryCode.objects.filter(variant=variant, sold_at=None).order_by("id")[:number]
     return [code.text for code in codes if remove_code(code)]
 
 
 def sell_codes(variant_id: int, quantity: int) -> list[DeliveryCode]:
-    """This will mark `quantity` unsold codes as sold, oldest first, and return them.
+    """Mark `quantity` unsold codes as sold, oldest first, and return them.
 
     The caller has already changed the variant's row in this transaction, which keeps rivals out.
-    Raises CodesMissing if there are fewer.
+    Raise CodesMissing if there are fewer.
     """
     codes = list(DeliveryCode.objects.filter(variant_id=variant_id, sold_at=None).order_by("id")[:quantity])
     marked = DeliveryCode.objects.filter(pk__in=[code.pk for code in codes], sold_at=None).update(
@@ -125,6 +126,6 @@ def sell_codes(variant_id: int, quantity: int) -> list[DeliveryCode]:
 
 
 def _less(quantity: int) -> Case:
-    """`on_hand` less the quantity, where units are counted at all."""
+    """Return `on_hand` less the quantity, or `on_hand` itself where stock is not tracked."""
     counted = When(tracked=True, then=F("on_hand") - quantity)
     return Case(counted, default=F("on_hand"), output_field=IntegerField())

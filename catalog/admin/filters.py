@@ -1,4 +1,4 @@
-"""What the lists of the catalogue's admin can be narrowed by."""
+"""Filters for the lists in the catalogue's admin."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from catalog.models import Delivery, Variant
 class SoldOutFilter(admin.SimpleListFilter):
     title = "stock"
     parameter_name = "stock"
-    # Where the variants are, seen from the rows of the list.
+    # The lookup that leads from a row of the list to its variants.
     path = ""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("left", "Something left"), ("sold-out", "Sold out")]
+        return [("left", "In stock"), ("sold-out", "Sold out")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         left = Variant.objects.filter(Q(tracked=False) | Q(on_hand__gt=F("reserved")))

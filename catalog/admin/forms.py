@@ -1,7 +1,7 @@
-"""How staff change the catalogue: what they have touched on a page and nothing else, stock by a difference.
+"""How staff change the catalogue: only the fields that they edited, and stock by a difference.
 
-The forms run inside the admin's transaction. They lock the row before they judge it, so that what they find
-is still true when they write, and never write `on_hand` and `reserved` themselves.
+The forms run inside the admin's transaction. They lock the row before they validate it, so that what they
+found is still true when they write, and never write `on_hand` and `reserved` themselves.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ else:
     VariantInlineFormSet = forms.BaseInlineFormSet
 
 MAX_STOCK_CHANGE = 1_000_000
-SAVED_ALREADY = "This page was saved already. Load it again to change the stock once more."
+ALREADY_SAVED = "This form has already been saved. Reload the page to change the stock again."
 
 
 class PriceInput(forms.NumberInput):
-    """Shows 0.05, where the database has 0.0500000 and Python 1E-7."""
+    """Shows 0.05 for 0.0500000, and 0.0000001 for 1E-7."""
 
     def format_value(self, value: Any) -> str | None:
         return f"{value.normalize():f}" if isinstance(value, Decimal) else super().format_value(value)
 
 
 class KeyField(forms.UUIDField):
-    """Tells one form from all others that were ever shown. Nobody sees it, and nobody changes it."""
+    """A hidden key that identifies one rendering of a form. Nobody edits it."""
 
     widget = forms.HiddenInput
 
@@ -48,17 +48,17 @@ class KeyField(forms.UUIDField):
 
 
 class FreshField(forms.BoundField):
-    """Shows what we send: after “Back” a browser would type again what was saved, over what is newer."""
+    """Keeps browsers from restoring old input after “Back”, which would overwrite newer values."""
 
     def build_widget_attrs(self, attrs: dict[str, Any], widget: forms.Widget | None = None) -> dict[str, Any]:
         return super().build_widget_attrs(attrs, widget) | {"autocomplete": "off"}
 
 
 class SharedForm(ModelForm):
-    """A page that a colleague may have open, too: it saves what was touched on it, over the row as it is now.
+    """A form that several members of staff may have open: it saves only edited fields, on the current row.
 
-    Each field is sent back with what the page showed in it. One that still says so keeps what a colleague has
-    made of it since; one that both have changed, each in another way, is refused.
+    Each field is sent along with the value that the page showed. A field that was not edited keeps what a
+    colleague has since made of it; a field that both have edited, with different results, is refused.
     """
 
     bound_field_class = FreshField
@@ -68,7 +68,7 @@ class SharedForm(ModelForm):
         columns = {column.name for column in self._meta.model._meta.concrete_fields}
         self._own = [name for name in self.fields if name in columns]
         for name in self._own:
-            # A file shows nothing that could be sent back, and is sent only where it was touched.
+            # A file input has no value that could be sent back, and sends a file only if one was chosen.
             is_file = isinstance(self.fields[name], forms.FileField)
             self.fields[name].show_hidden_initial = self.instance.pk is not None and not is_file
 
@@ -81,7 +81,7 @@ class SharedForm(ModelForm):
                 if name not in self.changed_data:
                     self.cleaned_data[name] = getattr(self.instance, name)
                 elif self._is_overtaken(name):
-                    self.add_error(name, "Somebody else has changed this meanwhile. Load the page again.")
+                    self.add_error(name, "Somebody else has changed this in the meantime. Reload the page.")
         return self.cleaned_data
 
     def _is_overtaken(self, name: str) -> bool:
@@ -94,11 +94,11 @@ class SharedForm(ModelForm):
         try:
             return self.fields[name].to_python(self.data.get(self.add_initial_prefix(name)))
         except ValidationError:
-            return None  # a category that is gone
+            return None  # a category that has been deleted
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Browsers send every line break as two characters, and forms strip what stands around a text."""
+    """Compare two values. Browsers send line breaks as CR LF, and forms strip surrounding whitespace."""
     if isinstance(one, str) and isinstance(other, str):
         return one.strip().splitlines() == other.strip().splitlines()
     return bool(one == other)
@@ -109,19 +109,19 @@ class VariantForm(SharedForm):
         required=False,
         min_value=-MAX_STOCK_CHANGE,
         max_value=MAX_STOCK_CHANGE,
-        help_text="What came in (5) or went out (-5); whatever was sold meanwhile stays sold.",
+        help_text="Units that came in (5) or went out (-5). Sales in the meantime are kept.",
     )
     key = KeyField(required=False, initial=uuid4)
-    # Only on the page of a variant that is delivered as codes.
+    # Only on the page of a variant that is sold as codes.
     new_codes = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 8, "cols": 60}),
         label="Add codes",
-        help_text="One on each line. Every code is sold once, the oldest first.",
+        help_text="One per line. Each code is sold once, oldest first.",
     )
 
     class Meta:
-        # A file that is for sale has no address that the usual widget could link to.
+        # A file for sale has no public address, so the default widget has nothing to link to.
         widgets = {"price": PriceInput, "file": forms.FileInput}
         error_messages = {"price": {"min_value": f"The lowest price is {SMALLEST_AMOUNT:f}."}}
 
@@ -132,7 +132,7 @@ class VariantForm(SharedForm):
             del self.fields["new_codes"]
         if self.instance.pk is None:
             self.fields["change_stock_by"].label = "First stock"
-            self.fields["change_stock_by"].help_text = "How many units there are. Codes are added afterwards."
+            self.fields["change_stock_by"].help_text = "How many units there are. Add codes after saving."
         else:
             self._describe_existing()
 
@@ -140,14 +140,14 @@ class VariantForm(SharedForm):
         variant, fields = self.instance, self.fields
         if "delivery" in fields:
             fields["delivery"].disabled = True
-            fields["delivery"].help_text = "Fixed, because orders rely on it. For another kind add a variant."
+            fields["delivery"].help_text = "Fixed, because orders depend on it. Add another variant instead."
         if "file" in fields and variant.delivery != Delivery.DOWNLOAD:
             fields["file"].disabled = True
         elif "file" in fields and variant.file:
-            fields["file"].help_text = f"Buyers receive {PurePath(str(variant.file)).name}."
+            fields["file"].help_text = f"Buyers get {PurePath(str(variant.file)).name}."
         if variant.delivery == Delivery.CODE:
             fields["change_stock_by"].disabled = True
-            fields["change_stock_by"].help_text = "Counted by its codes: add or withdraw those."
+            fields["change_stock_by"].help_text = "This is the number of unsold codes: add or withdraw codes."
 
     def clean_new_codes(self) -> list[str]:
         codes = [line.strip() for line in self.cleaned_data["new_codes"].splitlines() if line.strip()]
@@ -167,15 +167,13 @@ class VariantForm(SharedForm):
 
     def _clean_first_stock(self, by: int) -> None:
         if by < 0:
-            self.add_error("change_stock_by", "A new variant has no stock to take from.")
+            self.add_error("change_stock_by", "A new variant has no stock to remove.")
         if by and self.cleaned_data.get("delivery") == Delivery.CODE:
-            self.add_error(
-                "change_stock_by", "Codes are counted one by one: save, then add them on its page."
-            )
+            self.add_error("change_stock_by", "Save the variant first, then add its codes on its own page.")
 
     def _clean_stock(self, by: int) -> None:
         if by and not self._counts():
-            self.add_error("change_stock_by", SAVED_ALREADY)
+            self.add_error("change_stock_by", ALREADY_SAVED)
             return
         variant = self.instance
         after = variant.on_hand + by
@@ -188,11 +186,11 @@ class VariantForm(SharedForm):
             )
 
     def _counts(self) -> bool:
-        """Whether it has changed no stock yet. Its twin waits for the variant's row until that is known."""
+        """Return whether this form has not changed stock yet. A second copy of it waits for the row lock."""
         key = self.cleaned_data.get("key")
         return key is not None and not SavedForm.objects.filter(key=key).exists()
 
-    def save(self, commit: bool = True) -> Variant:  # noqa: FBT001, FBT002  (as Django has it)
+    def save(self, commit: bool = True) -> Variant:  # noqa: FBT001, FBT002  (Django's signature)
         super().save(commit=False)
         if commit:
             self.write()
@@ -200,9 +198,9 @@ class VariantForm(SharedForm):
         return variant
 
     def write(self) -> None:
-        """This will save what was changed, never the stock as the form once read it, then the difference.
+        """Change the stock by the difference, then save the edited fields, never the stock as it was read.
 
-        The difference comes first, so that units which just came in count when tracking is switched on.
+        The stock comes first, so that units that have just come in count when tracking is switched on.
         """
         variant, new = self.instance, self.instance._state.adding
         if new:
@@ -219,13 +217,13 @@ class VariantForm(SharedForm):
 
     @property
     def stock_story(self) -> str:
-        """What `write` did to the stock, for the history: “stock +5”, “codes +20”."""
+        """What `write` did to the stock, for the admin's history: “stock +5”, “codes +20”."""
         by = self.cleaned_data.get("change_stock_by")
         return f"stock {by:+d}" if by else f"codes +{len(self.added_codes)}" if self.added_codes else ""
 
     @property
     def skipped_codes(self) -> list[str]:
-        """The pasted codes that were not added: some variant has them already, or they were pasted twice."""
+        """The pasted codes that were not added, because they already exist or were pasted twice."""
         pasted = Counter(self.cleaned_data.get("new_codes") or [])
         return list((pasted - Counter(self.added_codes)).elements())
 
@@ -235,7 +233,7 @@ def _too_few(variant: Variant) -> str:
         spare = variant.on_hand - variant.reserved
         return (
             f"{variant.reserved} of the {variant.on_hand} units on hand are promised to buyers: "
-            f"at most {spare} can go."
+            f"at most {spare} can be removed."
         )
     return f"Only {variant.on_hand} units are on hand."
 
@@ -245,8 +243,8 @@ class VariantFormSet(VariantInlineFormSet):
 
     def full_clean(self) -> None:
         if self.is_bound and self.instance.pk:
-            # All of them in the order of their keys, as buyers lock them, before the first form judges its
-            # stock: they are written in the order of the page, and only where something was changed.
+            # Lock all of them in the order of their keys, as orders do, before the first form validates its
+            # stock: they are written in the order of the page, and only those that were edited.
             list(self.instance.variants.select_for_update(no_key=True).order_by("pk"))
         super().full_clean()
 

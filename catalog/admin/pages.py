@@ -1,4 +1,4 @@
-"""The catalogue as staff see it. Stock is changed by a difference, through `catalog.stock` alone."""
+"""The catalogue as staff see it. Stock is changed by a difference, only through `catalog.stock`."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ admin.site.site_header = "pistore"
 admin.site.site_title = "pistore"
 admin.site.index_title = "The shop"
 
-KEPT = "What was ordered, and what has codes, stays on record. Unpublish it to take it out of the shop."
+CANNOT_DELETE = (
+    "What was ordered or has codes cannot be deleted. Unpublish the product to take it out of the shop."
+)
 THUMBNAIL = 48
-# So many codes are named in a message; the rest is counted.
-NAMED_CODES = 10
+# A message names this many codes and counts the rest.
+MAX_NAMED_CODES = 10
 
 
 @admin.register(Category)
@@ -113,7 +115,7 @@ class ProductAdmin(ProductModelAdmin):
         return super().get_queryset(request).prefetch_related("variants", "pictures")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
-        # Whoever cannot see the variants cannot see whether there is anything to sell.
+        # Staff who cannot see the variants cannot tell whether there is anything to sell.
         return () if request.user.has_perm("catalog.view_variant") else ("published",)
 
     def view_on_site(self, obj: Product) -> str | None:
@@ -142,7 +144,7 @@ class ProductAdmin(ProductModelAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         answer = super().get_deleted_objects(objs, request)
         if answer[-1]:
-            messages.warning(request, KEPT)
+            messages.warning(request, CANNOT_DELETE)
         return answer
 
     @admin.action(description="Publish the selected products", permissions=["change"])
@@ -181,7 +183,7 @@ class VariantAdmin(VariantModelAdmin):
         css = {"all": ["catalog/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        # A variant begins on the page of its product.
+        # Variants are added on the page of their product.
         return False
 
     def get_fields(self, request: HttpRequest, obj: Variant | None = None) -> Any:
@@ -235,7 +237,7 @@ class VariantAdmin(VariantModelAdmin):
     def save_model(self, request: HttpRequest, obj: Variant, form: Any, change: bool) -> None:  # noqa: FBT001
         form.write()
         if form.cleaned_data.get("new_codes"):
-            _tell_about_codes(request, form.added_codes, form.skipped_codes)
+            _report_codes(request, form.added_codes, form.skipped_codes)
 
     def construct_change_message(
         self,
@@ -261,7 +263,7 @@ class VariantAdmin(VariantModelAdmin):
 
 @admin.register(DeliveryCode)
 class DeliveryCodeAdmin(CodeModelAdmin):
-    """Codes are added on the page of their variant; here they are found, and withdrawn while unsold."""
+    """Codes are added on the page of their variant; here staff find them and withdraw unsold ones."""
 
     list_display = ("masked", "variant", "sold_at")
     list_filter = (SoldFilter, VariantOfCodesFilter)
@@ -279,7 +281,7 @@ class DeliveryCodeAdmin(CodeModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: DeliveryCode | None = None) -> bool:
-        # Deleting would leave the stock as it was: a code is withdrawn.
+        # Deleting would leave the stock as it is. Codes are withdrawn instead.
         return False
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
@@ -303,7 +305,7 @@ def _plain(amount: Decimal) -> str:
 
 
 def _stock(variants: Sequence[Variant] | QuerySet[Variant]) -> str:
-    """Return the sums over the variants; what is not counted has no end."""
+    """Return the sums over the variants; one that is not tracked makes them unlimited."""
     if not variants:
         return "–"
     reserved = sum(variant.reserved for variant in variants)
@@ -326,7 +328,7 @@ def _thumbnail(picture: Picture | None) -> str:
 
 
 def _masked(text: str) -> str:
-    """Return the end of a code, which is enough to tell it by and too little to use it."""
+    """Return the end of a code: enough to recognize it, too little to use it."""
     return f"••••{text[-4:]}" if len(text) >= 12 else "••••"  # noqa: PLR2004
 
 
@@ -334,9 +336,9 @@ def _codes(count: int) -> str:
     return f"{count} code{pluralize(count)}"
 
 
-def _tell_about_codes(request: HttpRequest, added: list[str], skipped: list[str]) -> None:
+def _report_codes(request: HttpRequest, added: list[str], skipped: list[str]) -> None:
     messages.success(request, f"{_codes(len(added))} added.")
     if skipped:
-        more = len(skipped) - NAMED_CODES
-        named = ", ".join(skipped[:NAMED_CODES]) + (f" and {more} more" if more > 0 else "")
-        messages.warning(request, f"Not added, because they are known already or stand there twice: {named}.")
+        more = len(skipped) - MAX_NAMED_CODES
+        named = ", ".join(skipped[:MAX_NAMED_CODES]) + (f" and {more} more" if more > 0 else "")
+        messages.warning(request, f"Not added, because they already exist or were pasted twice: {named}.")

@@ -14,7 +14,7 @@ def reason_against(variants: Iterable[Variant]) -> str:
         return "It has no variant, so there would be nothing to buy."
     without_file = [each.sku for each in variants if each.delivery == Delivery.DOWNLOAD and not each.file]
     if without_file:
-        return f"{', '.join(without_file)} is sold as a download and has no file."
+        return f"{', '.join(without_file)} is sold as a download but has no file."
     if len(variants) > 1 and not all(each.option for each in variants):
-        return "It has several variants, and one of them has no option to tell it by."
+        return "It has several variants, and at least one has no option that names it."
     return ""

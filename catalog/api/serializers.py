@@ -1,4 +1,4 @@
-"""The catalogue as other people's frontends read it."""
+"""The catalogue as JSON, for other frontends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from catalog.models import Category, Picture, Product, Variant
 
 
 class ProductFilters(serializers.Serializer[None]):
-    """What a list of products can be narrowed by. Bounded, because every word costs the database."""
+    """Filters for the list of products. The length is limited, because every word costs the database."""
 
     category = serializers.SlugField(
         required=False, allow_blank=True, help_text="Only products of the category with this slug."
@@ -31,7 +31,7 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
 
 @extend_schema_field(OpenApiTypes.URI)
 class PictureURL(serializers.ImageField):
-    """The address of the image, with the host it was asked from."""
+    """The absolute address of the image, on the host that was asked."""
 
 
 class PictureSerializer(serializers.ModelSerializer[Picture]):

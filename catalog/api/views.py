@@ -1,4 +1,4 @@
-"""The public part of the JSON API: what is for sale. Nobody is asked who they are."""
+"""The public part of the JSON API: what is for sale, without signing in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pages(PageNumberPagination):
 
 
 class ProductView(generics.GenericAPIView[Product]):
-    # None, so that a token which ran out cannot hide what everybody may see.
+    # None, so that an expired token cannot hide what everybody may see.
     authentication_classes = ()
     serializer_class = ProductSerializer
     pagination_class = Pages
@@ -35,7 +35,7 @@ class ProductView(generics.GenericAPIView[Product]):
         parameters=[ProductFilters],
         responses={
             200: ProductSerializer(many=True),
-            400: OpenApiResponse(description="The category or the search is no such thing."),
+            400: OpenApiResponse(description="The category or the search is invalid."),
             404: OpenApiResponse(description="There is no such page."),
             429: OpenApiResponse(description="Too often from one address; `Retry-After` says when."),
             503: OpenApiResponse(description="The shop is busy."),

@@ -1,4 +1,4 @@
-"""What the tests of the catalogue put on the shelf."""
+"""Products and variants for the tests of the catalogue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _put_there(name: str) -> None:
 
 
 def lose_file(sku: str) -> None:
-    """Its row still names it, as after a restore without the files."""
+    """Delete the file that the row still names, as after a restore without the files."""
     file = Variant.objects.get(sku=sku).file
     file.storage.delete(file.name)
 

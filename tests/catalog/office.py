@@ -1,4 +1,4 @@
-"""Staff at work in the admin: load a page, change what stands in its form, send it back."""
+"""Staff at work in the admin: load a page, change its form, submit it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def form_on(page: HttpResponse) -> dict[str, Any]:
 
 
 def send(client: Client, thing: Product | Variant, **changes: Any) -> HttpResponse:
-    """Load the page of the thing, change some fields (None: leave out) and save."""
+    """Load the page of the object, change some fields (None: leave out) and save."""
     return submit(client, page_of(thing), form_on(client.get(page_of(thing))) | changes)
 
 
@@ -45,7 +45,7 @@ def submit(client: Client, path: str, form: dict[str, Any]) -> HttpResponse:
 
 
 def act(client: Client, model: str, action: str, *things: Any) -> HttpResponse:
-    """Select things in their list and run an action on them."""
+    """Select objects in their list and run an action on them."""
     form = {"action": action, "_selected_action": [thing.pk for thing in things]}
     return client.post(address(model, "changelist"), form, follow=True)
 
@@ -55,6 +55,6 @@ def told(page: HttpResponse) -> list[str]:
 
 
 def errors(page: HttpResponse) -> list[str]:
-    """Return everything that the page says is wrong; empty when it was saved."""
+    """Return every error on the page; empty when it was saved."""
     found = page.context["errors"].data if "errors" in page.context else []
     return [text for each in found for text in (each if isinstance(each, ErrorList) else each.messages)]

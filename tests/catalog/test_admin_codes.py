@@ -26,7 +26,7 @@ def texts(of) -> list[str]:
     return list(of.codes.values_list("text", flat=True))
 
 
-def test_many_codes_are_pasted_at_once_and_the_rest_is_named(admin_client: Client):
+def test_new_codes_are_added_and_duplicates_are_named(admin_client: Client):
     voucher = codes("KEY-0000-OLD1")
 
     page = send(admin_client, voucher, new_codes=PASTED)
@@ -35,11 +35,11 @@ def test_many_codes_are_pasted_at_once_and_the_rest_is_named(admin_client: Clien
     assert counted(voucher) == (0, 3)
     assert told(page)[:2] == [
         "2 codes added.",
-        "Not added, because they are known already or stand there twice: KEY-0001-AAAA, KEY-0000-OLD1.",
+        "Not added, because they already exist or were pasted twice: KEY-0001-AAAA, KEY-0000-OLD1.",
     ]
 
 
-def test_a_long_list_of_known_codes_is_named_in_part(admin_client: Client):
+def test_only_the_first_ten_duplicate_codes_are_named(admin_client: Client):
     known = [f"KEY-{number:02}" for number in range(12)]
     voucher = codes(*known)
 
@@ -49,7 +49,7 @@ def test_a_long_list_of_known_codes_is_named_in_part(admin_client: Client):
     assert told(page)[1].endswith("KEY-08, KEY-09 and 2 more.")
 
 
-def test_the_history_counts_the_codes_and_does_not_tell_them(admin_client: Client):
+def test_the_history_counts_the_codes_without_showing_them(admin_client: Client):
     voucher = codes()
 
     send(admin_client, voucher, new_codes=PASTED)
@@ -67,7 +67,7 @@ def test_the_history_counts_the_codes_and_does_not_tell_them(admin_client: Clien
     ],
     ids=["too long", "NUL"],
 )
-def test_what_cannot_be_a_code_is_refused(admin_client: Client, pasted, why):
+def test_an_invalid_code_is_refused(admin_client: Client, pasted, why):
     voucher = codes()
 
     page = send(admin_client, voucher, new_codes=pasted)
@@ -75,7 +75,7 @@ def test_what_cannot_be_a_code_is_refused(admin_client: Client, pasted, why):
     assert (errors(page), texts(voucher)) == ([why], [])
 
 
-def test_only_variants_of_codes_take_codes(admin_client: Client):
+def test_only_variants_sold_as_codes_accept_codes(admin_client: Client):
     tea = variant()
 
     page = send(admin_client, tea, new_codes="AAA")
@@ -84,7 +84,7 @@ def test_only_variants_of_codes_take_codes(admin_client: Client):
     assert (texts(tea), counted(tea)) == ([], (0, 1))
 
 
-def test_unsold_codes_are_withdrawn_and_others_stay(admin_client: Client):
+def test_unsold_codes_are_withdrawn_and_sold_ones_stay(admin_client: Client):
     voucher = codes("AAA", "BBB", "CCC")
     stock.take({voucher.pk: 1})
     stock.sell_codes(voucher.pk, 1)
@@ -107,7 +107,7 @@ def test_a_promised_code_is_not_withdrawn(admin_client: Client):
     assert (texts(voucher), counted(voucher)) == (["AAA"], (1, 1))
 
 
-def test_only_who_may_delete_codes_may_withdraw_them(client: Client, django_user_model):
+def test_withdrawing_codes_needs_the_permission_to_delete_codes(client: Client, django_user_model):
     voucher = codes("AAA")
     carol = django_user_model.objects.create_user("carol", is_staff=True)
     carol.user_permissions.add(Permission.objects.get(codename="view_deliverycode"))
@@ -158,7 +158,7 @@ def test_codes_can_be_neither_changed_nor_deleted_nor_added_by_hand(admin_client
     ],
     ids=str,
 )
-def test_codes_are_filtered_by_what_became_of_them(admin_client: Client, query, expected):
+def test_codes_are_filtered_by_sold_and_variant(admin_client: Client, query, expected):
     voucher = codes("AAA", "BBB")
     codes("CCC", of=product("Jug"))
     stock.sell_codes(voucher.pk, 1)
@@ -168,7 +168,7 @@ def test_codes_are_filtered_by_what_became_of_them(admin_client: Client, query, 
     assert [code.text for code in page.context["cl"].result_list.order_by("text")] == expected
 
 
-def test_a_variant_leads_to_its_codes(admin_client: Client):
+def test_a_variants_page_links_to_its_codes(admin_client: Client):
     voucher = codes("AAA", "BBB")
     stock.sell_codes(voucher.pk, 1)
 

@@ -1,4 +1,4 @@
-"""A page left open overnight: saving it writes what was touched on it, and undoes nothing that came since."""
+"""A form left open overnight: saving it writes only what was edited, and undoes no later change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.catalog.office import errors, form_on, page_of, submit
 
 pytestmark = pytest.mark.django_db
 
-OVERTAKEN = "Somebody else has changed this meanwhile. Load the page again."
+OVERTAKEN = "Somebody else has changed this in the meantime. Reload the page."
 
 
 def open_page(client: Client, thing: Category | Product | Variant) -> dict[str, object]:
@@ -38,7 +38,7 @@ def test_adding_stock_leaves_a_colleagues_changes_alone(admin_client: Client, of
     assert (tea.price, tea.sku, tea.option, tea.tracked) == (Decimal(100), "TEA", "Large", False)
 
 
-def test_a_product_keeps_what_a_colleague_has_made_of_it(admin_client: Client) -> None:
+def test_a_product_keeps_a_colleagues_changes(admin_client: Client) -> None:
     mug = variant(on_hand=1).product
     form = open_page(admin_client, mug)
     kitchen = Category.objects.create(name="Kitchen", slug="kitchen")
@@ -53,7 +53,7 @@ def test_a_product_keeps_what_a_colleague_has_made_of_it(admin_client: Client) -
     assert "Changed Name" in LogEntry.objects.latest("pk").get_change_message()
 
 
-def test_a_category_keeps_what_a_colleague_has_made_of_it(admin_client: Client) -> None:
+def test_a_category_keeps_a_colleagues_changes(admin_client: Client) -> None:
     home = Category.objects.create(name="Home", slug="home")
     form = open_page(admin_client, home)
     Category.objects.update(slug="house")
@@ -65,7 +65,7 @@ def test_a_category_keeps_what_a_colleague_has_made_of_it(admin_client: Client) 
 
 
 @pytest.mark.parametrize("of_product", [False, True])
-def test_what_both_have_changed_is_refused_and_nothing_is_saved(
+def test_a_field_that_both_changed_is_refused_and_nothing_is_saved(
     admin_client: Client, of_product: bool
 ) -> None:
     tea = variant(on_hand=1, price="1")
@@ -85,7 +85,7 @@ def test_what_both_have_changed_is_refused_and_nothing_is_saved(
     ("field", "colleagues", "mine"),
     [("name", "Cup", "Jug"), ("description", "Holds a pint.", "Holds two."), ("category", "Kitchen", "Bath")],
 )
-def test_a_product_that_both_have_changed_is_refused(
+def test_a_product_field_that_both_changed_is_refused(
     admin_client: Client, field: str, colleagues: str, mine: str
 ) -> None:
     mug = variant().product
@@ -99,7 +99,7 @@ def test_a_product_that_both_have_changed_is_refused(
     assert (errors(page), getattr(mug, field)) == ([OVERTAKEN], rooms.get(colleagues, colleagues))
 
 
-def test_what_both_have_changed_to_the_same_is_no_quarrel(admin_client: Client) -> None:
+def test_the_same_change_by_both_is_accepted(admin_client: Client) -> None:
     tea = variant(price="1")
     form = open_page(admin_client, tea) | {"price": "2.50", "option": "Large"}
     Variant.objects.update(price=Decimal("2.5"))
@@ -110,8 +110,8 @@ def test_what_both_have_changed_to_the_same_is_no_quarrel(admin_client: Client) 
     assert (errors(page), tea.price, tea.option) == ([], Decimal("2.5"), "Large")
 
 
-def test_a_text_is_changed_however_its_lines_were_broken(admin_client: Client) -> None:
-    """Written by a program, they end otherwise than what browsers send, and space may stand around them."""
+def test_a_text_can_be_edited_whatever_its_line_breaks(admin_client: Client) -> None:
+    """A program may have written other line breaks than browsers send, and spaces around the text."""
     mug = variant(product(description=" Holds a pint.\nBlue. ")).product
     form = open_page(admin_client, mug)
     as_sent = {name: str(value).replace("\n", "\r\n") for name, value in form.items()}
@@ -133,7 +133,7 @@ def test_a_product_that_a_colleague_published_keeps_its_last_variant(admin_clien
     assert (errors(page), mug.variants.count()) == ([why], 1)
 
 
-def test_a_category_that_is_gone_meanwhile_is_refused_in_words(admin_client: Client) -> None:
+def test_a_category_deleted_meanwhile_is_refused_with_an_error(admin_client: Client) -> None:
     mug = variant().product
     form = open_page(admin_client, mug)
     gone, kitchen = mug.category, Category.objects.create(name="Kitchen", slug="kitchen")
@@ -147,8 +147,8 @@ def test_a_category_that_is_gone_meanwhile_is_refused_in_words(admin_client: Cli
     assert (errors(page), mug.category) == ([OVERTAKEN], kitchen)
 
 
-def test_a_page_that_does_not_say_what_it_showed_overwrites_nothing(admin_client: Client) -> None:
-    """One from before an update of the shop."""
+def test_a_form_without_hidden_initial_values_overwrites_nothing(admin_client: Client) -> None:
+    """As after an update of the shop that added the hidden values."""
     tea = variant(price="1")
     form = {name: value for name, value in open_page(admin_client, tea).items() if "initial" not in name}
     Variant.objects.update(price=Decimal(100))
@@ -160,10 +160,10 @@ def test_a_page_that_does_not_say_what_it_showed_overwrites_nothing(admin_client
 
 
 @pytest.mark.parametrize("of", [lambda tea: tea, lambda tea: tea.product, lambda tea: tea.product.category])
-def test_after_back_no_browser_types_again_what_was_saved(
+def test_browsers_do_not_restore_saved_input_after_back(
     admin_client: Client, of: Callable[[Variant], Category | Product | Variant]
 ) -> None:
-    """Neither the five that came in, nor a price that a colleague has changed since."""
+    """Neither the five that came in nor a price that a colleague has since changed."""
     page = admin_client.get(page_of(of(variant(on_hand=1))))
 
     forms = [page.context["adminform"].form]

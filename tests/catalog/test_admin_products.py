@@ -1,4 +1,4 @@
-"""Staff run the catalogue: what may be published, what may be deleted, and lists that stay quick."""
+"""Staff run the catalogue: what may be published, what may be deleted, and lists that stay fast."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ def test_a_product_is_added_with_variant_stock_and_picture_at_once(admin_client:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"change_stock_by": "-1"}, "A new variant has no stock to take from."),
+        ({"change_stock_by": "-1"}, "A new variant has no stock to remove."),
         (
             {"delivery": "code", "change_stock_by": "5"},
-            "Codes are counted one by one: save, then add them on its page.",
+            "Save the variant first, then add its codes on its own page.",
         ),
         ({"delivery": "code", "tracked": None}, "Codes are always counted: leave “tracked” on."),
         ({"price": "0"}, "The lowest price is 0.0000001."),
         ({"price": "0.00000001"}, "Ensure that there are no more than 7 decimal places."),
     ],
 )
-def test_a_new_variant_that_makes_no_sense_is_refused(admin_client: Client, fields, why):
+def test_an_invalid_new_variant_is_refused(admin_client: Client, fields, why):
     form = new_product(admin_client, **{"variants-0-sku": "JUG", "variants-0-price": "1"})
     form |= {f"variants-0-{name}": value for name, value in fields.items()}
 
@@ -102,7 +102,7 @@ def test_a_product_without_a_variant_is_not_published(admin_client: Client):
     assert (errors(page), Product.objects.count()) == ([NOTHING_TO_BUY], 0)
 
 
-def test_a_product_without_a_variant_can_wait_unpublished(admin_client: Client):
+def test_a_product_without_a_variant_can_be_saved_unpublished(admin_client: Client):
     page = submit(admin_client, address("product", "add"), new_product(admin_client))
 
     assert (errors(page), Product.objects.get().published) == ([], False)
@@ -125,11 +125,11 @@ def test_the_last_variant_of_a_published_product_is_not_deleted_on_its_own_page(
     assert Variant.objects.count() == 1
 
 
-def test_a_download_is_published_with_its_file_only(admin_client: Client):
+def test_a_download_cannot_be_published_without_its_file(admin_client: Client):
     book = variant(product(published=False), delivery=Delivery.DOWNLOAD)
 
     page = send(admin_client, book.product, published="on")
-    assert errors(page) == ["This product cannot be published. mug-0 is sold as a download and has no file."]
+    assert errors(page) == ["This product cannot be published. mug-0 is sold as a download but has no file."]
 
     upload = SimpleUploadedFile("book.pdf", b"%PDF")
     page = send(admin_client, book.product, published="on", **{"variants-0-file": upload})
@@ -138,17 +138,17 @@ def test_a_download_is_published_with_its_file_only(admin_client: Client):
         assert (errors(page), book.product.published, file.read()) == ([], True, b"%PDF")
 
 
-def test_several_variants_are_published_with_options_only(admin_client: Client):
+def test_several_variants_cannot_be_published_without_options(admin_client: Client):
     mug = product(published=False)
     variant(mug), variant(mug)
 
     page = send(admin_client, mug, published="on")
 
-    why = "It has several variants, and one of them has no option to tell it by."
+    why = "It has several variants, and at least one has no option that names it."
     assert errors(page) == [f"This product cannot be published. {why}"]
 
 
-def test_publishing_many_leaves_out_what_is_not_ready_and_says_why(admin_client: Client):
+def test_publishing_many_skips_unready_products_and_says_why(admin_client: Client):
     ready, empty = product("Mug", published=False), product("Empty", published=False)
     variant(ready)
 
@@ -172,7 +172,7 @@ def test_unpublishing_takes_products_out_of_the_shop(admin_client: Client):
     assert LogEntry.objects.get().change_message == "unpublished"
 
 
-def test_who_cannot_see_the_variants_cannot_publish(client: Client, django_user_model):
+def test_staff_who_cannot_see_variants_cannot_publish(client: Client, django_user_model):
     mug = product(published=False)
     carol = django_user_model.objects.create_user("carol", is_staff=True)
     carol.user_permissions.add(Permission.objects.get(codename="change_product"))
@@ -196,18 +196,20 @@ def test_a_product_that_was_never_ordered_is_deleted(admin_client: Client):
 
 
 @pytest.mark.parametrize("make", [lambda: ordered(variant()).variant, lambda: codes("AAA")])
-def test_what_was_ordered_or_has_codes_is_kept_and_unpublishing_is_offered(admin_client: Client, make):
+def test_a_product_with_orders_or_codes_is_kept_and_unpublishing_is_suggested(
+    admin_client: Client, make
+):
     kept = make()
 
     page = admin_client.post(address("product", "delete", kept.product.pk), {"post": "yes"})
 
     assert (page.status_code, Product.objects.count(), Variant.objects.count()) == (200, 1, 1)
     assert told(page) == [
-        "What was ordered, and what has codes, stays on record. Unpublish it to take it out of the shop."
+        "What was ordered or has codes cannot be deleted. Unpublish the product to take it out of the shop."
     ]
 
 
-def test_deleting_many_is_refused_when_one_was_ordered(admin_client: Client):
+def test_deleting_many_products_is_refused_if_one_was_ordered(admin_client: Client):
     mug = ordered(variant()).variant.product
     jug = variant(product("Jug")).product
 
@@ -242,7 +244,7 @@ def test_a_category_with_products_is_kept(admin_client: Client):
 # Lists -------------------------------------------------------------------------------------------
 
 
-def fill_shelf(count: int) -> None:
+def add_products(count: int) -> None:
     for _ in range(count):
         number = Product.objects.count()
         mug = product("Mug", slug=f"mug-{number}")
@@ -253,11 +255,11 @@ def fill_shelf(count: int) -> None:
 @pytest.mark.parametrize(
     ("model", "queries"), [("product", 8), ("variant", 6), ("deliverycode", 6), ("category", 5)]
 )
-def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_one(
     admin_client: Client, django_assert_num_queries, model, queries
 ):
     for more in (1, 9):
-        fill_shelf(more)
+        add_products(more)
         with django_assert_num_queries(queries):
             admin_client.get(address(model, "changelist"))
 
@@ -275,7 +277,7 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
     ],
     ids=str,
 )
-def test_products_are_found(admin_client: Client, query, expected):
+def test_products_are_searched_and_filtered(admin_client: Client, query, expected):
     mug = product("Mug", description="Holds a pint.")
     variant(mug, on_hand=0), variant(mug, on_hand=2), variant(mug, on_hand=0, tracked=False)
     variant(product("Jug", published=False), on_hand=1, reserved=1)
@@ -296,7 +298,7 @@ def test_products_are_found(admin_client: Client, query, expected):
     ],
     ids=str,
 )
-def test_variants_are_found(admin_client: Client, query, expected):
+def test_variants_are_searched_and_filtered(admin_client: Client, query, expected):
     mug = product()
     variant(mug, on_hand=0), variant(mug, on_hand=2), variant(mug, on_hand=0, tracked=False)
 
@@ -341,7 +343,7 @@ def test_the_list_of_variants_shows_every_count(admin_client: Client):
 
 @pytest.mark.parametrize(("model", "columns"), [("product", 6), ("variant", 8), ("deliverycode", 3)])
 def test_a_list_sorts_by_each_of_its_columns(admin_client: Client, model, columns):
-    fill_shelf(2)
+    add_products(2)
 
     for column in range(1, columns + 1):
         for sign in ("", "-"):
@@ -352,8 +354,8 @@ def test_a_list_sorts_by_each_of_its_columns(admin_client: Client, model, column
 # The page itself ----------------------------------------------------------------------------------
 
 
-def test_no_page_needs_what_the_content_security_policy_forbids(admin_client: Client):
-    fill_shelf(2)
+def test_no_page_breaks_the_content_security_policy(admin_client: Client):
+    add_products(2)
     book = variant(product("Book"), delivery=Delivery.DOWNLOAD)
     book.file.save("book.pdf", ContentFile(b"%PDF"))
     pages = [address(model, "changelist") for model in ("category", "product", "variant", "deliverycode")]
@@ -367,17 +369,17 @@ def test_no_page_needs_what_the_content_security_policy_forbids(admin_client: Cl
         assert re.findall(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|javascript:", page.text) == []
 
 
-def test_the_file_of_a_download_is_named_without_an_address(admin_client: Client):
+def test_the_page_names_the_file_of_a_download_without_linking_to_it(admin_client: Client):
     book = variant(delivery=Delivery.DOWNLOAD)
     book.file.save("tea-book.pdf", ContentFile(b"%PDF"))
 
     for path in (page_of(book), page_of(book.product)):
         page = admin_client.get(path).text
-        assert re.search(r"Buyers receive tea-book\w*\.pdf\.", page)
+        assert re.search(r"Buyers get tea-book\w*\.pdf\.", page)
         assert 'href="/media/goods' not in page
 
 
-def test_only_a_published_product_leads_to_the_shop(admin_client: Client):
+def test_only_a_published_product_links_to_the_shop(admin_client: Client):
     mug = variant().product
 
     def leads() -> bool:
@@ -388,5 +390,5 @@ def test_only_a_published_product_leads_to_the_shop(admin_client: Client):
     assert not leads()
 
 
-def test_the_admin_bears_the_name_of_the_shop(admin_client: Client):
+def test_the_admin_shows_the_name_of_the_shop(admin_client: Client):
     assert re.search(r'id="site-name"><a href="/admin/">pistore<', admin_client.get("/admin/").text)

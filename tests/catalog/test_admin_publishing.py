@@ -11,11 +11,11 @@ from catalog.models import Delivery, Variant
         ([Variant(sku="A")], ""),
         ([Variant(sku="A", delivery=Delivery.CODE)], ""),
         ([Variant(sku="A", delivery=Delivery.DOWNLOAD, file="goods/a.pdf")], ""),
-        ([Variant(sku="A", delivery=Delivery.DOWNLOAD)], "A is sold as a download and has no file."),
+        ([Variant(sku="A", delivery=Delivery.DOWNLOAD)], "A is sold as a download but has no file."),
         ([Variant(sku="A", option="Small"), Variant(sku="B", option="Large")], ""),
         (
             [Variant(sku="A", option="Small"), Variant(sku="B")],
-            "It has several variants, and one of them has no option to tell it by.",
+            "It has several variants, and at least one has no option that names it.",
         ),
     ],
     ids=["nothing", "plain", "code", "file", "no file", "options", "no option"],

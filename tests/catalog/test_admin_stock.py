@@ -16,7 +16,7 @@ from tests.catalog.office import errors, form_on, page_of, send, submit
 
 pytestmark = pytest.mark.django_db
 
-COUNTED_ALREADY = "This page was saved already. Load it again to change the stock once more."
+ALREADY_SAVED = "This form has already been saved. Reload the page to change the stock again."
 
 
 def history() -> list[tuple[str, str]]:
@@ -45,13 +45,13 @@ def test_stock_changes_by_a_difference(admin_client: Client, tracked, before, by
 @pytest.mark.parametrize(
     ("before", "by", "why"),
     [
-        ((2, 5), -4, "2 of the 5 units on hand are promised to buyers: at most 3 can go."),
+        ((2, 5), -4, "2 of the 5 units on hand are promised to buyers: at most 3 can be removed."),
         ((0, 5), -6, "Only 5 units are on hand."),
         ((0, 5), 1_000_001, "Ensure this value is less than or equal to 1000000."),
         ((0, 5), "many", "Enter a whole number."),
     ],
 )
-def test_what_cannot_go_is_refused_and_says_why(admin_client: Client, before, by, why):
+def test_an_impossible_stock_change_is_refused_with_a_reason(admin_client: Client, before, by, why):
     tea = variant(reserved=before[0], on_hand=before[1])
 
     page = send(admin_client, tea, change_stock_by=by, price="9")
@@ -60,7 +60,7 @@ def test_what_cannot_go_is_refused_and_says_why(admin_client: Client, before, by
     assert (errors(page), counted(tea), tea.price) == ([why], before, Decimal(1))
 
 
-def test_the_history_says_by_how_much(admin_client: Client):
+def test_the_history_records_the_stock_difference(admin_client: Client):
     tea = variant(on_hand=5)
 
     send(admin_client, tea, change_stock_by=5)
@@ -117,7 +117,7 @@ def test_a_sale_while_a_form_is_being_saved_stays(admin_client: Client, monkeypa
     assert (tea.price, counted(tea)) == (Decimal("2.5"), (0, 3))
 
 
-def test_what_two_members_of_staff_count_at_once_adds_up(admin_client: Client):
+def test_stock_changes_of_two_members_of_staff_add_up(admin_client: Client):
     tea = variant(on_hand=5)
     carols, doras = (form_on(admin_client.get(page_of(tea))) for _ in range(2))
 
@@ -128,8 +128,8 @@ def test_what_two_members_of_staff_count_at_once_adds_up(admin_client: Client):
 
 
 @pytest.mark.parametrize("of_product", [False, True])
-def test_a_form_that_is_sent_twice_counts_once(admin_client: Client, of_product: bool):
-    """Save was pressed twice, or the browser sends again what it got no answer to."""
+def test_a_form_submitted_twice_changes_stock_once(admin_client: Client, of_product: bool):
+    """Save was pressed twice, or the browser repeats a request that was not answered."""
     tea = variant(on_hand=5)
     thing, prefix = (tea.product, "variants-0-") if of_product else (tea, "")
     form = form_on(admin_client.get(page_of(thing))) | {f"{prefix}change_stock_by": 2}
@@ -138,11 +138,11 @@ def test_a_form_that_is_sent_twice_counts_once(admin_client: Client, of_product:
     stock.take({tea.pk: 1})
     twice = submit(admin_client, page_of(thing), form)
 
-    assert (errors(once), errors(twice)) == ([], [COUNTED_ALREADY])
+    assert (errors(once), errors(twice)) == ([], [ALREADY_SAVED])
     assert (counted(tea), history()[0][1]) == ((0, 6), "stock +2")
 
 
-def test_a_form_that_was_refused_counts_once_it_is_mended(admin_client: Client):
+def test_a_refused_form_changes_stock_once_it_is_corrected(admin_client: Client):
     tea = variant(on_hand=5)
     form = form_on(admin_client.get(page_of(tea))) | {"change_stock_by": -6}
 
@@ -154,7 +154,7 @@ def test_a_form_that_was_refused_counts_once_it_is_mended(admin_client: Client):
 
 
 @pytest.mark.parametrize("key", [None, "", "x"])
-def test_a_form_that_cannot_be_told_from_others_changes_no_stock(admin_client: Client, key):
+def test_a_form_without_a_key_changes_no_stock(admin_client: Client, key):
     tea = variant(on_hand=5)
 
     send(admin_client, tea, key=key, change_stock_by=2)
@@ -168,7 +168,7 @@ def test_a_form_that_cannot_be_told_from_others_changes_no_stock(admin_client: C
 @pytest.mark.parametrize(
     ("price", "shown"), [("0.0500000", "0.05"), ("100", "100"), ("0.0000001", "0.0000001")]
 )
-def test_the_price_stands_in_the_form_as_people_write_it(admin_client: Client, price, shown):
+def test_the_form_shows_the_price_without_trailing_zeros(admin_client: Client, price, shown):
     tea = variant(price=price)
 
     form = admin_client.get(page_of(tea)).context["adminform"].form
@@ -176,7 +176,7 @@ def test_the_price_stands_in_the_form_as_people_write_it(admin_client: Client, p
     assert f'value="{shown}"' in str(form["price"])
 
 
-def test_nobody_can_send_an_absolute_number(admin_client: Client):
+def test_an_absolute_stock_cannot_be_submitted(admin_client: Client):
     tea = variant(reserved=1, on_hand=5)
 
     send(admin_client, tea, on_hand=99, reserved=0, price="2")
@@ -192,7 +192,7 @@ def test_nobody_can_send_an_absolute_number(admin_client: Client):
         ((0, 0), {}, (0, 0)),
     ],
 )
-def test_tracking_is_switched_on_when_enough_is_there(admin_client: Client, before, change, after):
+def test_tracking_can_be_switched_on_with_enough_stock(admin_client: Client, before, change, after):
     tea = variant(reserved=before[0], on_hand=before[1], tracked=False)
 
     page = send(admin_client, tea, tracked="on", **change)
@@ -201,7 +201,7 @@ def test_tracking_is_switched_on_when_enough_is_there(admin_client: Client, befo
     assert (errors(page), tea.tracked, counted(tea)) == ([], True, after)
 
 
-def test_tracking_is_not_switched_on_while_too_much_is_promised(admin_client: Client):
+def test_tracking_cannot_be_switched_on_while_too_many_units_are_promised(admin_client: Client):
     tea = variant(reserved=3, on_hand=1, tracked=False)
 
     page = send(admin_client, tea, tracked="on", change_stock_by=1)
@@ -211,7 +211,7 @@ def test_tracking_is_not_switched_on_while_too_much_is_promised(admin_client: Cl
     assert (errors(page), tea.tracked, counted(tea)) == ([why], False, (3, 1))
 
 
-def test_tracking_is_switched_off_at_any_time(admin_client: Client):
+def test_tracking_can_be_switched_off_at_any_time(admin_client: Client):
     tea = variant(reserved=3, on_hand=3)
 
     send(admin_client, tea, tracked=None)
@@ -238,12 +238,12 @@ def test_the_stock_of_codes_is_not_changed_by_number(admin_client: Client):
 
 
 @pytest.mark.parametrize("kind", Delivery.values)
-def test_the_kind_of_delivery_is_fixed_and_the_page_says_so(admin_client: Client, kind):
+def test_the_kind_of_delivery_cannot_be_changed_and_the_page_says_so(admin_client: Client, kind):
     tea = variant(delivery=kind)
     other = Delivery.PHYSICAL if kind != Delivery.PHYSICAL else Delivery.DOWNLOAD
 
     page = send(admin_client, tea, delivery=other)
 
     assert Variant.objects.get().delivery == kind
-    assert "Fixed, because orders rely on it." in admin_client.get(page_of(tea)).text
+    assert "Fixed, because orders depend on it." in admin_client.get(page_of(tea)).text
     assert errors(page) == []

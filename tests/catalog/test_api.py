@@ -82,7 +82,7 @@ def test_a_price_is_text_without_needless_zeros(client: Client, price, text):
     assert one(client)["variants"][0]["price"] == text
 
 
-def test_sold_out_is_said_and_neither_files_nor_codes_are_shown(client: Client):
+def test_the_api_shows_sold_out_but_neither_files_nor_codes(client: Client):
     codes(file="goods/secret.pdf")
 
     assert one(client)["variants"] == [
@@ -97,7 +97,7 @@ def test_sold_out_is_said_and_neither_files_nor_codes_are_shown(client: Client):
     ]
 
 
-def test_what_is_not_published_is_not_found(client: Client):
+def test_an_unpublished_product_is_not_found(client: Client):
     variant(product(published=False))
 
     assert names(client) == []
@@ -145,7 +145,7 @@ def test_the_list_is_narrowed_by_category_and_words(client: Client, query, expec
         ("?page_size=x", 200),
     ],
 )
-def test_nonsense_is_refused(client: Client, query, status):
+def test_invalid_filters_are_refused(client: Client, query, status):
     variant()
 
     answer = client.get(f"/api/products/{query}")
@@ -154,7 +154,7 @@ def test_nonsense_is_refused(client: Client, query, status):
     assert (set(answer.json()) >= {"error", "message"}) == (status >= 400)
 
 
-def test_pages_neither_repeat_nor_lose_products_of_one_name(client: Client):
+def test_pages_neither_repeat_nor_skip_products_with_the_same_name(client: Client):
     for number in range(5):
         variant(product("Mug", slug=f"mug-{number}"))
 
@@ -167,7 +167,7 @@ def test_pages_neither_repeat_nor_lose_products_of_one_name(client: Client):
 
 
 @pytest.mark.parametrize("asked", [101, 10**30])
-def test_a_page_has_a_hundred_products_at_most(client: Client, asked):
+def test_a_page_has_at_most_a_hundred_products(client: Client, asked):
     for number in range(101):
         variant(product("Mug", slug=f"mug-{number}"))
 
@@ -186,7 +186,7 @@ def test_a_page_of_many_products_takes_four_queries(client: Client, django_asser
         client.get("/api/products/mug-1/")
 
 
-def test_a_token_that_ran_out_hides_nothing(client: Client):
+def test_an_expired_token_hides_nothing(client: Client):
     variant()
 
     answer = client.get("/api/products/", headers={"Authorization": "Bearer ran-out"})
@@ -202,7 +202,7 @@ def test_the_catalogue_can_only_be_read(client: Client, method):
         assert getattr(client, method)(path, content_type="application/json").status_code == 405
 
 
-def test_the_schema_tells_what_the_list_takes_and_gives():
+def test_the_schema_describes_parameters_and_answers_of_the_list():
     schema = SchemaGenerator(patterns=urlpatterns).get_schema(public=True)
 
     operation = schema["paths"]["/api/products/"]["get"]

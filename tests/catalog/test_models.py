@@ -1,4 +1,4 @@
-"""What must never stand in the catalogue, the database refuses, whoever asks for it."""
+"""The database refuses what must never be in the catalogue, whoever writes it."""
 
 from decimal import Decimal
 
@@ -98,7 +98,7 @@ def test_the_database_refuses_a(create):
 
 
 @pytest.mark.parametrize("sku", ["", "tea time", "-tea", "tea\n", "tea/1", "tée"])
-def test_a_sku_is_of_plain_letters(sku):
+def test_a_sku_has_only_letters_digits_dots_dashes_and_underscores(sku):
     tea = variant()
     tea.sku = sku
 
@@ -125,7 +125,7 @@ def test_a_price_comes_back_as_it_was_written():
     assert tea.price == Decimal("12345678.1234567")
 
 
-def test_a_product_that_was_never_ordered_goes_with_its_variants_and_pictures():
+def test_deleting_a_product_that_was_never_ordered_deletes_its_variants_and_pictures():
     mug = variant().product
     Picture.objects.create(product=mug, image="mug.png", width=1, height=1, alt="a mug")
 
@@ -134,14 +134,14 @@ def test_a_product_that_was_never_ordered_goes_with_its_variants_and_pictures():
     assert (Variant.objects.count(), Picture.objects.count()) == (0, 0)
 
 
-def test_a_product_with_codes_stays():
+def test_a_product_with_codes_cannot_be_deleted():
     voucher = codes("AAA").product
 
     with pytest.raises(ProtectedError):
         voucher.delete()
 
 
-def test_a_category_with_products_stays():
+def test_a_category_with_products_cannot_be_deleted():
     mug = product()
 
     with pytest.raises(ProtectedError):
@@ -159,19 +159,19 @@ def test_a_category_with_products_stays():
     ],
     ids=["all left", "some promised", "all promised", "none left", "unlimited"],
 )
-def test_available_is_what_nobody_was_promised(fields, available, sold_out):
+def test_available_units_are_those_not_promised(fields, available, sold_out):
     tea = variant(**fields)
 
     assert (tea.available, tea.sold_out) == (available, sold_out)
 
 
-def test_a_variant_is_called_by_product_and_option():
+def test_a_variants_name_is_its_product_and_option():
     mug = product()
 
     assert [str(variant(mug)), str(variant(mug, option="Large"))] == ["Mug", "Mug – Large"]
 
 
-def test_a_code_never_shows_its_text_by_itself():
+def test_the_string_of_a_code_does_not_contain_its_text():
     code = codes("SECRET-1").codes.get()
 
     assert "SECRET" not in f"{code} {code!r}"

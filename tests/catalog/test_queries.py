@@ -9,7 +9,7 @@ from tests.catalog.goods import product, variant
 pytestmark = pytest.mark.django_db
 
 
-def test_published_leaves_out_what_is_hidden_or_has_nothing_to_buy():
+def test_published_leaves_out_unpublished_products_and_those_without_variants():
     shown, hidden = product("Mug"), product("Jug", published=False)
     product("Empty")
     variant(shown), variant(hidden)

@@ -45,7 +45,7 @@ def test_every_function_moves_the_stock_or_refuses(function, tracked, before, qu
 
 @pytest.mark.parametrize("function", [stock.release, stock.consume])
 @pytest.mark.parametrize("tracked", [True, False])
-def test_more_than_was_promised_cannot_be_given_back_or_sold(function, tracked):
+def test_no_more_units_than_held_can_be_released_or_sold(function, tracked):
     tea = variant(reserved=1, on_hand=5, tracked=tracked)
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -55,7 +55,7 @@ def test_more_than_was_promised_cannot_be_given_back_or_sold(function, tracked):
 
 
 @pytest.mark.parametrize("function", [stock.hold, stock.take])
-def test_a_basket_that_is_refused_leaves_nothing_behind(function):
+def test_a_refused_basket_leaves_no_units_held(function):
     mug = product()
     plenty, too_few = variant(mug, on_hand=5), variant(mug, on_hand=1)
 
@@ -66,13 +66,13 @@ def test_a_basket_that_is_refused_leaves_nothing_behind(function):
 
 
 @pytest.mark.parametrize("function", [stock.hold, stock.take])
-def test_what_does_not_exist_is_out_of_stock(function):
+def test_a_variant_that_does_not_exist_is_out_of_stock(function):
     with pytest.raises(stock.OutOfStock):
         function({404: 1})
 
 
 @pytest.mark.parametrize("function", [stock.hold, stock.take, stock.release, stock.consume])
-def test_only_what_is_named_changes(function):
+def test_only_the_named_variants_change(function):
     mug = product()
     wanted, also, other = (variant(mug, reserved=3, on_hand=9) for _ in range(3))
 
@@ -106,7 +106,7 @@ def test_goods_held_without_limit_can_be_counted_later():
         (False, (0, 5), -6, None),
     ],
 )
-def test_staff_change_stock_down_to_what_is_promised(tracked, before, by, after):
+def test_staff_can_reduce_stock_down_to_the_promised_units(tracked, before, by, after):
     tea = variant(reserved=before[0], on_hand=before[1], tracked=tracked)
 
     if after is None:
@@ -119,7 +119,7 @@ def test_staff_change_stock_down_to_what_is_promised(tracked, before, by, after)
     assert counted(tea) == (after or before)
 
 
-def test_staff_change_stock_by_a_difference_whatever_they_saw_before():
+def test_staff_change_stock_by_a_difference_from_the_current_count():
     seen_by_staff, other = variant(on_hand=5), variant(product("Jug"), on_hand=5)
     stock.take({seen_by_staff.pk: 2})
 
@@ -184,7 +184,7 @@ def test_a_code_is_not_sold_twice():
     assert [code.text for code in first + second] == ["AAA", "BBB"]
 
 
-def test_what_is_sold_now_is_marked_with_the_time():
+def test_a_sold_code_has_the_time_of_its_sale():
     before = timezone.now()
 
     (sold,) = stock.sell_codes(codes("AAA").pk, 1)

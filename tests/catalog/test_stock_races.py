@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def race(*steps: Callable[[], object], atomic: bool = True) -> list[object]:
-    """Return what each step returned or raised; all start at once, each in a transaction of its own."""
+    """Run all steps at once, each in its own transaction; return what each returned or raised."""
     start = threading.Barrier(len(steps))
 
     def run(step: Callable[[], object]) -> object:
@@ -85,7 +85,7 @@ def test_holds_sales_and_deliveries_at_once_lose_no_unit():
     assert counted(tea) == (6, 37)
 
 
-def test_staff_cannot_take_away_what_a_buyer_is_promised_at_that_instant():
+def test_staff_cannot_remove_units_that_a_buyer_holds_at_the_same_instant():
     tea = variant(on_hand=1)
 
     results = race(*[lambda: stock.hold({tea.pk: 1}), lambda: stock.change_on_hand(tea, by=-1)] * 5)
@@ -94,7 +94,7 @@ def test_staff_cannot_take_away_what_a_buyer_is_promised_at_that_instant():
     assert counted(tea) in {(1, 1), (0, 0)}
 
 
-def test_colleagues_who_add_the_same_codes_count_them_once():
+def test_codes_added_by_two_members_of_staff_are_counted_once():
     voucher = codes()
     texts = [f"CODE-{number}" for number in range(50)]
 
@@ -114,7 +114,7 @@ def test_a_code_added_to_two_variants_goes_to_one():
     assert sum(Variant.objects.values_list("on_hand", flat=True)) == 1
 
 
-def test_every_buyer_gets_a_code_of_his_own():
+def test_every_buyer_gets_a_different_code():
     voucher = codes(*(f"CODE-{number}" for number in range(5)))
 
     def buy() -> str:

@@ -1,4 +1,4 @@
-"""`withdraw_codes`: the codes that would be sold next leave the shop, and their units with them."""
+"""`withdraw_codes`: the codes that would be sold next are withdrawn, with their units of stock."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def left() -> list[str]:
     return list(DeliveryCode.objects.filter(sold_at=None).order_by("pk").values_list("text", flat=True))
 
 
-def test_the_oldest_are_withdrawn_and_printed(voucher: Variant) -> None:
+def test_the_oldest_codes_are_withdrawn_and_printed(voucher: Variant) -> None:
     assert run("voucher", "2") == (["ONE", "TWO"], "")
 
     assert (left(), counted(voucher)) == (["THREE"], (0, 1))
 
 
-def test_what_is_sold_stays(voucher: Variant) -> None:
+def test_sold_codes_are_not_withdrawn(voucher: Variant) -> None:
     stock.take({voucher.pk: 1})
     stock.sell_codes(voucher.pk, 1)
 
@@ -50,15 +50,18 @@ def test_what_is_sold_stays(voucher: Variant) -> None:
     assert DeliveryCode.objects.filter(text="ONE").exists()
 
 
-def test_what_is_promised_stays_and_is_told(voucher: Variant) -> None:
+def test_promised_codes_are_not_withdrawn_but_reported(voucher: Variant) -> None:
     stock.hold({voucher.pk: 2})
 
-    assert run("voucher", "3") == (["ONE"], "1 of 3 withdrawn: no more are unsold and unpromised.")
+    assert run("voucher", "3") == (
+        ["ONE"],
+        "1 of 3 codes withdrawn: no more are available.",
+    )
 
     assert (left(), counted(voucher)) == (["TWO", "THREE"], (2, 2))
 
 
-def test_what_breaks_in_the_middle_has_withdrawn_nothing(voucher: Variant) -> None:
+def test_a_failure_halfway_withdraws_no_code(voucher: Variant) -> None:
     third = iter([False, False, True])
 
     def fail_at_the_third(execute: Any, sql: str, *rest: Any) -> Any:
@@ -72,8 +75,8 @@ def test_what_breaks_in_the_middle_has_withdrawn_nothing(voucher: Variant) -> No
     assert (left(), counted(voucher)) == (["ONE", "TWO", "THREE"], (0, 3))
 
 
-def test_what_cannot_be_told_is_not_withdrawn(voucher: Variant) -> None:
-    """The disk that it is written to is full, say."""
+def test_codes_that_cannot_be_printed_are_not_withdrawn(voucher: Variant) -> None:
+    """For example because the disk is full."""
     with pytest.raises(OSError, match="No space left"), Path("/dev/full").open("w") as full:
         call_command("withdraw_codes", "voucher", "3", stdout=full)
 
@@ -81,14 +84,14 @@ def test_what_cannot_be_told_is_not_withdrawn(voucher: Variant) -> None:
 
 
 @pytest.mark.parametrize("sku", ["mug", "nothing"])
-def test_only_what_is_sold_as_codes_has_them(sku: str) -> None:
+def test_a_variant_that_is_not_sold_as_codes_is_refused(sku: str) -> None:
     variant(product("Mug"), sku="mug")
 
-    assert run(sku, "1") == ([], f"No variant {sku} is sold as codes.")
+    assert run(sku, "1") == ([], f"There is no variant {sku} that is sold as codes.")
 
 
 @pytest.mark.parametrize("number", ["0", "-1"])
-def test_none_are_none(voucher: Variant, number: str) -> None:
+def test_withdrawing_zero_codes_withdraws_none(voucher: Variant, number: str) -> None:
     assert run("--", "voucher", number) == ([], "")
 
     assert left() == ["ONE", "TWO", "THREE"]

@@ -1,4 +1,4 @@
-"""After a restore: takes the codes out that may be in buyers' hands already."""
+"""Withdraw the codes that buyers may already have, after a restore."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from catalog.models import Delivery, Variant
 
 class Command(BaseCommand):
     help = (
-        "Withdraws the unsold codes of a variant that would be sold next, and prints them: the shop forgets "
-        "them. Those that nobody turns out to have can be added again."
+        "Withdraw and print the codes of a variant that would be sold next. They are deleted from the shop; "
+        "those that turn out to be unsold can be added again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,12 +25,12 @@ class Command(BaseCommand):
     def handle(self, *, sku: str, number: int, **options: Any) -> None:
         variant = Variant.objects.filter(sku=sku, delivery=Delivery.CODE).first()
         if variant is None:
-            raise CommandError(f"No variant {sku} is sold as codes.")
+            raise CommandError(f"There is no variant {sku} that is sold as codes.")
         with transaction.atomic(durable=True):
             withdrawn = stock.withdraw_oldest(variant, max(number, 0))
             for text in withdrawn:
                 self.stdout.write(text)
-            # Nobody knows them once this is committed, so they must have left the program before.
+            # Once this is committed they are stored nowhere, so they must have been printed before.
             self.stdout.flush()
         if len(withdrawn) < number:
-            raise CommandError(f"{len(withdrawn)} of {number} withdrawn: no more are unsold and unpromised.")
+            raise CommandError(f"{len(withdrawn)} of {number} codes withdrawn: no more are available.")
