@@ -1,4 +1,4 @@
-"""`python -m pi_simulator`: a Pi on this machine, with a phone to hold."""
+"""`python -m pi_simulator`: run a simulated Pi, with a phone to buy with, on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .server import Server
 from .simulator import DEMO_API_KEY, DEMO_SHOP, DEMO_WALLET, TESTNET, Simulator
 
 DEMO_PIONEERS = {"alice": "100", "bob": "100", "carol": "0.5"}
-"""Who waits beside the phone, and what they own; carol cannot afford much."""
+"""The pioneers that exist at the start, with their balances; carol cannot afford much."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Lets `requests` reach the simulator inside the same process, without a socket."""
+"""An adapter through which `requests` reaches the simulator in the same process, without a socket."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class InProcessAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Answer the request by calling the application."""
-        patience = _read_timeout(timeout)
+        read_timeout = _read_timeout(timeout)
         try:
-            status, reason, headers, body = _call(self._application, _environ(request, patience))
+            status, reason, headers, body = _call(self._application, _environ(request, read_timeout))
         except HangUp as problem:
-            raise _network_error(problem, request, patience) from None
+            raise _network_error(problem, request, read_timeout) from None
         raw = HTTPResponse(
             body=io.BytesIO(body),
             headers=headers,
@@ -54,7 +54,7 @@ class InProcessAdapter(HTTPAdapter):
         return self.build_response(request, raw)
 
 
-def _environ(request: requests.PreparedRequest, patience: float | None) -> dict[str, Any]:
+def _environ(request: requests.PreparedRequest, read_timeout: float | None) -> dict[str, Any]:
     parts = urlsplit(request.url or "")
     body = request.body or b""
     content = body.encode() if isinstance(body, str) else bytes(body)
@@ -76,7 +76,7 @@ def _environ(request: requests.PreparedRequest, patience: float | None) -> dict[
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-        "pi_simulator.patience": patience,
+        "pi_simulator.read_timeout": read_timeout,
     }
     for name, value in request.headers.items():
         key = name.upper().replace("-", "_")
@@ -112,8 +112,8 @@ def _read_timeout(timeout: object) -> float | None:
 
 
 def _network_error(
-    problem: HangUp, request: requests.PreparedRequest, patience: float | None
+    problem: HangUp, request: requests.PreparedRequest, read_timeout: float | None
 ) -> requests.RequestException:
     if problem.timed_out:
-        return requests.ReadTimeout(f"Read timed out. (read timeout={patience})", request=request)
+        return requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout})", request=request)
     return requests.ConnectionError("Connection refused.", request=request)

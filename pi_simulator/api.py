@@ -1,4 +1,4 @@
-"""The Platform API: its endpoints, who may ask them, and what they answer."""
+"""The Platform API: its endpoints, who may call them, and what they answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 BAD_KEY = {"error": "Invalid/missing API key"}
 BAD_TOKEN = {"error": "Invalid access token"}
-"""The text of the first was seen in a log; that of the second is a guess."""
+"""The first text was seen in a log; the second is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +32,33 @@ class Ask:
 
     @property
     def bearer(self) -> Token:
-        """The token of a request that was let in because of it."""
+        """The access token of a request that was authorized by one."""
         if self.token is None:
             raise RuntimeError("this endpoint is not for pioneers")
         return self.token
 
     @property
     def pioneer(self) -> Pioneer:
-        """Whose token it is."""
+        """The pioneer whose token it is."""
         return self.bearer.pioneer
 
 
 class PlatformApi:
-    """Answers one request at a time; the caller holds the world's lock."""
+    """Answers one request at a time; the caller must hold the world's lock."""
 
     def __init__(self, world: World, api_key: str) -> None:
         self.world = world
         self.api_key = api_key
 
     def answer(self, request: Request) -> Response:
-        """Do what the request asks and answer it, or answer Pi's refusal."""
+        """Do what the request asks, and return the answer or Pi's refusal."""
         for method, pattern, proof, endpoint in ENDPOINTS:
             match = pattern.fullmatch(request.path)
             if match and method == request.method:
-                return self._let_in(request, proof, endpoint, match.groupdict().get("id", ""))
+                return self._authorize(request, proof, endpoint, match.groupdict().get("id", ""))
         return json_response(404, {"error": "not_found"})
 
-    def _let_in(self, request: Request, proof: Proof, endpoint: Endpoint, identifier: str) -> Response:
+    def _authorize(self, request: Request, proof: Proof, endpoint: Endpoint, identifier: str) -> Response:
         quirks = self.world.quirks
         token = self._token(request)
         if proof == "key" and not self._has_key(request):
@@ -84,7 +84,7 @@ class PlatformApi:
         scheme, _, text = request.authorization.partition(" ")
         return self.world.token(text) if scheme == "Bearer" else None
 
-    # With the app's key
+    # Endpoints for the app's key
 
     def get(self, ask: Ask) -> Answer:
         """`GET /payments/{id}`"""
@@ -129,7 +129,7 @@ class PlatformApi:
         found = lifecycle.unfinished_outgoing(self.world)[:1]
         return {"incomplete_server_payments": [self.world.dto(payment) for payment in found]}
 
-    # With a pioneer's access token
+    # Endpoints for a pioneer's access token
 
     def me(self, ask: Ask) -> Answer:
         """`GET /me`"""
@@ -156,12 +156,12 @@ class PlatformApi:
         return self.world.dto(payment)
 
     def ignore(self, ask: Ask) -> Answer:
-        """What the SDK reports about itself, and nobody here reads"""
+        """Ignore what the SDK reports about itself"""
         return {}
 
 
 def _terms(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Amount, memo and metadata of a payment to be created, or Pi's refusal of them."""
+    """Return amount, memo and metadata of a payment to be created, or raise Pi's refusal of them."""
     amount, memo, metadata = wanted.get("amount"), wanted.get("memo"), wanted.get("metadata")
     if not isinstance(memo, str) or not memo:
         raise SimulatorRefusal("invalid_arguments", "Memo can't be empty.")

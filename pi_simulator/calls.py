@@ -1,4 +1,4 @@
-"""The record of what servers and browsers really asked of Pi."""
+"""A record of the calls that servers and browsers made to Pi."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_CALLS = 10_000
-"""Calls remembered; older ones are forgotten, so that a long demonstration needs no more room."""
+"""Older calls are forgotten, so that a long demonstration does not fill the memory."""
 
 _PAYMENT = re.compile(r"/v2/payments/(?P<id>[^/]+)")
 _NOT_AN_IDENTIFIER = {"user_to_app", "incomplete", "incomplete_server_payments"}
@@ -31,7 +31,7 @@ Hook = Callable[[Call], object]
 
 
 def call_of(method: str, path: str) -> Call:
-    """The record of a request that has just arrived."""
+    """Return the record of a request that has just arrived."""
     match = _PAYMENT.match(path)
     identifier = match.group("id") if match else ""
     return Call(method, path, None, "" if identifier in _NOT_AN_IDENTIFIER else identifier)

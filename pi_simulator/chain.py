@@ -23,8 +23,8 @@ LEDGER_TIME = timedelta(seconds=5)
 class Transaction:
     """One native payment on the chain.
 
-    `memo` is the identifier of the payment it is for, `sequence` its number among those of its
-    sender, `paging_token` its place among all, as Horizon counts.
+    `memo` is the identifier of its payment, `sequence` its number among its sender's transactions,
+    `paging_token` its position among all, as Horizon counts.
     """
 
     hash: str
@@ -38,12 +38,12 @@ class Transaction:
     paging_token: int
 
     def touches(self, wallet: str) -> bool:
-        """Whether the wallet sent or received it."""
+        """Return whether the wallet sent or received the transaction."""
         return wallet in (self.source, self.destination)
 
 
 class Chain:
-    """Who holds how much, and every transaction so far. The caller holds the world's lock."""
+    """All balances and transactions. The caller must hold the world's lock."""
 
     def __init__(self, clock: Clock, passphrase: str) -> None:
         self.passphrase = passphrase
@@ -53,7 +53,7 @@ class Chain:
         self._sequences: defaultdict[str, int] = defaultdict(int)
 
     def copy(self) -> Chain:
-        """Another chain with the same past and the same clock."""
+        """Return another chain with the same history and the same clock."""
         twin = Chain(self._clock, self.passphrase)
         twin.balances |= self.balances
         twin.transactions |= self.transactions
@@ -66,11 +66,11 @@ class Chain:
         return (self._clock.now() - GENESIS) // LEDGER_TIME
 
     def closed_at(self, ledger: int) -> datetime:
-        """When that ledger closed, or will close."""
+        """Return when that ledger closed, or will close."""
         return GENESIS + ledger * LEDGER_TIME
 
     def sequence_of(self, wallet: str) -> int:
-        """How many transactions the wallet has sent."""
+        """Return how many transactions the wallet has sent."""
         return self._sequences[wallet]
 
     def pay(self, *, source: str, destination: str, amount: Decimal, memo: str) -> Transaction:

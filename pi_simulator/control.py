@@ -1,4 +1,4 @@
-"""The control room's commands, in JSON, for the phone page and for tests against a running one."""
+"""The control panel's commands, in JSON, for the phone page and for tests of a running simulator."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 ONE_DAY = 24 * 3600
-"""Seconds a sign-in on the phone lasts, so that moving the clock does not end it at once."""
+"""Seconds. A sign-in on the phone lasts that long, so that moving the clock does not end it at once."""
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Control:
-    """Acts on the simulator for whoever sits at this machine."""
+    """Controls the simulator for programs and pages on this machine."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
     def answer(self, request: Request) -> Response:
-        """Do what a page or program of this machine asks; nobody else is answered."""
+        """Run the command of a page or program on this machine; refuse everybody else."""
         if not _from_this_machine(request):
             return json_response(403, {"error": "not_from_this_machine"})
         for method, pattern, command in COMMANDS:
@@ -49,15 +49,15 @@ class Control:
             return json_response(400, {"error": "invalid_arguments", "error_message": str(problem)})
 
     def state(self, fields: Answer, identifier: str) -> Answer:
-        """Everything at a glance"""
+        """Return all data that the page shows"""
         return self._simulator.state()
 
     def add_pioneer(self, fields: Answer, identifier: str) -> Answer:
-        """`{"username", "balance"?}`: create a pioneer, or fill a wallet"""
+        """`{"username", "balance"?}`: create a pioneer, or set a balance"""
         return _pioneer_answer(self._simulator.pioneer(_username(fields), balance=fields.get("balance")))
 
     def sign_in(self, fields: Answer, identifier: str) -> Answer:
-        """`{"username", "scopes", "lifetime"?}`: the pioneer agrees; an access token"""
+        """`{"username", "scopes", "lifetime"?}`: grant the scopes, and return an access token"""
         pioneer = self._simulator.pioneer(_username(fields))
         scopes = tuple(str(scope) for scope in fields.get("scopes", ()))
         lifetime = float(fields.get("lifetime", ONE_DAY))
@@ -65,12 +65,12 @@ class Control:
         return _pioneer_answer(pioneer) | {"accessToken": token}
 
     def incomplete(self, fields: Answer, identifier: str) -> Answer:
-        """`{"username"}`: the payment that still waits for something, or null"""
+        """`{"username"}`: return the payment that still waits for something, or null"""
         pioneer = self._simulator.pioneer(_username(fields))
         return {"payment": self._simulator.incomplete_payment_of(pioneer)}
 
     def add_fault(self, fields: Answer, identifier: str) -> Answer:
-        """`{"kind", "path"?, "times"?, "seconds"?, "status"?, "body"?}`: let something go wrong"""
+        """`{"kind", "path"?, "times"?, "seconds"?, "status"?, "body"?}`: arm a fault"""
         times = fields.get("times")
         self._simulator.faults.add(
             fields["kind"],
@@ -83,7 +83,7 @@ class Control:
         return {}
 
     def clear_faults(self, fields: Answer, identifier: str) -> Answer:
-        """`{"kind"?}`: stop one kind of fault, or all"""
+        """`{"kind"?}`: disarm one kind of fault, or all"""
         if "kind" in fields:
             self._simulator.faults.remove(fields["kind"])
         else:
@@ -100,18 +100,18 @@ class Control:
         return {}
 
     def payments(self, fields: Answer, identifier: str) -> Answer:
-        """Pi's books: every payment of the app, and the hash of its transaction on the chain, or null"""
+        """Return every payment of the app, with the hash of its transaction on the chain, or null"""
         shown = self._simulator.payments()
         return {
             "payments": [p | {"on_chain": self._simulator.txid_of(p["identifier"])} for p in shown],
         }
 
     def payment(self, fields: Answer, identifier: str) -> Answer:
-        """One payment as the API would send it"""
+        """Return one payment as the API would send it"""
         return self._simulator.payment(identifier)
 
     def sign(self, fields: Answer, identifier: str) -> Answer:
-        """`{"recorded"?, "verified"?}`: the buyer pays; the txid, and whether the app closes"""
+        """Pay as the buyer (`{"recorded"?, "verified"?}`); return the txid, and whether the app closes"""
         txid = self._simulator.sign(
             identifier,
             recorded=fields.get("recorded"),
@@ -120,26 +120,26 @@ class Control:
         return {"txid": txid, "close_app": self._simulator.faults.take("close_after_paying")}
 
     def record(self, fields: Answer, identifier: str) -> Answer:
-        """Pi learns of the signed transaction"""
+        """Let Pi learn of the signed transaction"""
         self._simulator.record_transaction(identifier)
         return self._simulator.payment(identifier)
 
     def cancel(self, fields: Answer, identifier: str) -> Answer:
-        """The buyer cancels"""
+        """Cancel as the buyer"""
         self._simulator.cancel_by_user(identifier)
         return self._simulator.payment(identifier)
 
     def expire(self, fields: Answer, identifier: str) -> Answer:
-        """The approval window elapses"""
+        """Let the approval window elapse"""
         self._simulator.expire_approval(identifier)
         return self._simulator.payment(identifier)
 
 
 def _from_this_machine(request: Request) -> bool:
-    """Whether a loopback address asks, by a loopback name, from no page or a loopback page.
+    """Return whether a loopback address asks for a loopback host, from no page or a loopback page.
 
-    The name is looked at because a foreign page may point its own name at this machine; JSON is
-    demanded of a POST because a foreign form could not send it.
+    The host is checked because a foreign page may let its own name resolve to this machine (DNS
+    rebinding); a POST must be JSON because a foreign form cannot send it.
     """
     if request.method == "POST" and not request.content_type.startswith("application/json"):
         return False

@@ -10,7 +10,7 @@ from .records import Payment, Token
 
 
 def payment_dto(payment: Payment, quirks: Quirks, horizon_url: str) -> dict[str, Any]:
-    """A payment as Pi's logs show it, with the lies a test has put on top."""
+    """Return a payment as real answers show it, with the fields that a test has replaced."""
     dto: dict[str, Any] = {
         "identifier": payment.identifier,
         "user_uid": payment.user_uid,
@@ -37,7 +37,7 @@ def payment_dto(payment: Payment, quirks: Quirks, horizon_url: str) -> dict[str,
 
 
 def user_dto(token: Token, quirks: Quirks) -> dict[str, Any]:
-    """The answer of `GET /me`; what was not granted is not there."""
+    """Return the answer of `GET /me`, without what was not granted."""
     scopes = list(token.scopes)
     if quirks.platform_scope and "platform" not in scopes:
         scopes.append("platform")

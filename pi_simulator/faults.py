@@ -25,7 +25,7 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 OFF_THE_WIRE = ("close_after_paying", "approval_elapses")
-"""Faults of the buyer's phone rather than of calls."""
+"""Faults of the buyer's phone, not of calls."""
 
 ANYWHERE = "any"
 MAX_DELAY = 600
@@ -49,7 +49,7 @@ class Fault:
     body: Any = None
 
     def hits(self, path: str) -> bool:
-        """Whether a call to that path suffers it."""
+        """Return whether the fault applies to a call to that path."""
         return self.left != 0 and (self.path == ANYWHERE or self.path in path)
 
 
@@ -81,7 +81,7 @@ class Faults:
         status: int = 500,
         body: Any = None,
     ) -> Fault:
-        """Arm a fault; it also limits itself to the first `times` calls it hits.
+        """Arm a fault, for the first `times` calls that it hits or until it is removed.
 
         - `latency`: Pi acts at once and answers `seconds` later
         - `refuse`: nothing happens; `status` and `body` are answered
@@ -93,7 +93,8 @@ class Faults:
         - `close_after_paying`: the phone closes the app as soon as the buyer has signed
         - `approval_elapses`: the approval window of new payments is over at once
 
-        They strike what servers ask, not the buyer's own browser.
+        They apply to calls of servers, not to those of the buyer's browser. Raise ValueError for an
+        unknown kind or a value out of range.
         """
         if kind not in KINDS:
             raise ValueError(f"no such fault: {kind!r}; there are {', '.join(KINDS)}")
@@ -112,17 +113,17 @@ class Faults:
             self.armed = [fault for fault in self.armed if fault.kind != kind]
 
     def clear(self) -> None:
-        """Disarm everything: Pi is well again."""
+        """Disarm all faults."""
         with self._lock:
             self.armed = []
 
     def take(self, kind: Kind) -> bool:
-        """Whether a fault of that kind is armed; uses up one of its times."""
+        """Return whether a fault of that kind is armed, and use up one of its times."""
         with self._lock:
             return bool(self._use(lambda fault: fault.kind == kind and fault.left != 0))
 
     def strike(self, path: str) -> Strike:
-        """All faults that hit a call to that path, as one; uses up one of their times."""
+        """Return the combined faults for a call to that path, and use up one of their times."""
         with self._lock:
             hitting = self._use(lambda fault: fault.kind not in OFF_THE_WIRE and fault.hits(path))
         strike = Strike()

@@ -1,4 +1,4 @@
-"""The door of the simulated Pi: every call passes here, and here it may go wrong."""
+"""The entry point of the simulated Pi: every call passes through here, and can be made to fail."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ CORS = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Access-Control-Allow-Methods": "GET, POST",
 }
-"""Any page may call the Platform API; it proves itself by a token, never by a cookie."""
+"""Any page may call the Platform API: it authenticates by a token, never by a cookie."""
 
 
-Rooms = Sequence[tuple[str, Callable[[Request], Response]]]
-"""Who answers what does not belong to Pi itself, by the beginning of the path."""
+Routes = Sequence[tuple[str, Callable[[Request], Response]]]
+"""What answers the requests that are not for Pi itself, by the beginning of the path."""
 
 
 class Gateway:
-    """The WSGI application: Platform API and Horizon, and the rooms beside them."""
+    """The WSGI application: Platform API and Horizon, and the phone and control panel beside them."""
 
-    def __init__(self, world: World, api_key: str, rooms: Rooms, *, virtual_time: bool) -> None:
+    def __init__(self, world: World, api_key: str, routes: Routes, *, virtual_time: bool) -> None:
         self.calls: list[Call] = []
         self.before_call: Hook | None = None
         self.after_call: Hook | None = None
@@ -51,7 +51,7 @@ class Gateway:
         self._virtual_time = virtual_time
         self._platform = PlatformApi(world, api_key)
         self._horizon = Horizon(world)
-        self._rooms = rooms
+        self._routes = routes
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -71,15 +71,15 @@ class Gateway:
             return response
         if request.path.startswith(horizon.PREFIX):
             return self._call(request, self._horizon)
-        for prefix, answer in self._rooms:
+        for prefix, answer in self._routes:
             if request.path.startswith(prefix):
                 return answer(request)
         return json_response(404, {"error": "not_found"})
 
     def _call(self, request: Request, service: PlatformApi | Horizon) -> Response:
-        """Let Pi act on a request, with whatever is armed against it.
+        """Let Pi act on a request, with the faults that are armed for it.
 
-        The hooks run with the lock free, so that they may act as somebody else meanwhile.
+        The hooks run without the lock, so that they may act as somebody else meanwhile.
         """
         strike = self._strike(request)
         if strike.down:
@@ -95,7 +95,7 @@ class Gateway:
         if self.after_call is not None:
             self.after_call(call)
         _log(request, f"{call.status}{', answer lost' if strike.lost else ''}")
-        self._travel(strike, request.patience)
+        self._travel(strike, request.read_timeout)
         return response
 
     def _remember(self, call: Call) -> None:
@@ -103,20 +103,20 @@ class Gateway:
         del self.calls[:-MAX_CALLS]
 
     def _strike(self, request: Request) -> Strike:
-        """What goes wrong; a browser's own calls carry an origin and are spared."""
+        """Return what goes wrong. Calls of a browser, which carry an origin, are spared."""
         return Strike() if request.origin else self._world.faults.strike(request.path)
 
     def _act(self, request: Request, service: PlatformApi | Horizon) -> Response:
         with self._world.lock:
             return service.answer(request)
 
-    def _travel(self, strike: Strike, patience: float | None) -> None:
-        """The answer's way back: slow, or too slow for the caller, or lost."""
+    def _travel(self, strike: Strike, read_timeout: float | None) -> None:
+        """Send the answer back: slowly, too slowly for the caller, or not at all."""
         if strike.lost:
-            self._wait(patience or 0, really=False)
+            self._wait(read_timeout or 0, really=False)
             raise HangUp(timed_out=True)
-        if patience is not None and strike.delay > patience:
-            self._wait(patience, really=False)
+        if read_timeout is not None and strike.delay > read_timeout:
+            self._wait(read_timeout, really=False)
             raise HangUp(timed_out=True)
         self._wait(strike.delay, really=True)
 
@@ -128,5 +128,5 @@ class Gateway:
 
 
 def _log(request: Request, outcome: str) -> None:
-    """One line per call; keys and tokens travel in headers, which are never logged."""
+    """Log one line per call; keys and tokens travel in headers, which are never logged."""
     log.info("%s %s -> %s", request.method, quote(request.path), outcome)

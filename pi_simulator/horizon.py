@@ -1,4 +1,4 @@
-"""Horizon, the window onto the chain: look-ups only, in the shapes of Stellar's server."""
+"""Horizon, the API of the chain: look-ups only, in the format of Stellar's server."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_PAGE = 200
 
 
 class NotFound(Exception):
-    """Horizon has no such thing, or not yet."""
+    """Horizon does not know what was asked for, or not yet."""
 
 
 class Horizon:
-    """Answers one request at a time; the caller holds the world's lock."""
+    """Answers one request at a time; the caller must hold the world's lock."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -39,7 +39,7 @@ class Horizon:
         return json_response(404, PROBLEM, content_type="application/problem+json; charset=utf-8")
 
     def root(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
-        """Which network this is, and how far it has come"""
+        """Return the network and its latest ledger"""
         chain = self.world.chain
         return {
             "horizon_version": "simulated",
@@ -51,15 +51,15 @@ class Horizon:
         }
 
     def transaction(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
-        """One transaction by its hash"""
+        """Return a transaction by its hash"""
         return self._transaction_record(self._visible(identifier))
 
     def operations(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
-        """What a transaction does: one native payment"""
+        """Return the operations of a transaction: one native payment"""
         return _page([self._operation_record(self._visible(identifier))])
 
     def account(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
-        """A wallet's balance and sequence number"""
+        """Return a wallet's balance and sequence number"""
         chain = self.world.chain
         if identifier not in chain.balances:
             raise NotFound
@@ -74,7 +74,7 @@ class Horizon:
         }
 
     def account_transactions(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
-        """A wallet's transactions, the oldest first unless `order=desc`"""
+        """Return a wallet's transactions, oldest first unless `order=desc`"""
         if identifier not in self.world.chain.balances:
             raise NotFound
         newest_first = query.get("order") == "desc"
@@ -87,14 +87,14 @@ class Horizon:
         return _page([self._transaction_record(t) for t in found[: min(length, MAX_PAGE)]])
 
     def ledger(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
-        """One ledger by its number"""
+        """Return a ledger by its number"""
         sequence = _number(identifier)
         if sequence is None or sequence > self.world.chain.last_ledger:
             raise NotFound
         return self._ledger_record(sequence)
 
     def ledgers(self, identifier: str, query: dict[str, str]) -> dict[str, Any]:
-        """The last ledger, whatever order was asked for"""
+        """Return the latest ledger, whatever order was asked for"""
         return _page([self._ledger_record(self.world.chain.last_ledger)])
 
     def _all_visible(self) -> list[Transaction]:

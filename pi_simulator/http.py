@@ -1,4 +1,4 @@
-"""Requests and answers as plain values, between WSGI and what answers them."""
+"""Requests and responses as plain values, between WSGI and the code that answers them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 MAX_BODY = 64 * 1024
-"""Bytes. Nothing that Pi's API or the control room is sent comes near it."""
+"""Bytes. No real request to Pi's API or the control panel comes near it."""
 
 
 class BodyTooLong(Exception):
@@ -23,15 +23,15 @@ class BodyTooLong(Exception):
 
 
 class Malformed(Exception):
-    """The body is not the JSON object that was expected."""
+    """The body is not the expected JSON object."""
 
 
 class HangUp(ConnectionAbortedError):
     """The connection ends without an answer.
 
     A WSGI server of the standard library closes the socket when it meets this; the in-process
-    adapter turns it into the exception that `requests` would raise. `timed_out` tells an answer
-    that never comes from a connection that was refused.
+    adapter turns it into the exception that `requests` would raise. `timed_out` distinguishes an
+    answer that never comes from a refused connection.
     """
 
     def __init__(self, *, timed_out: bool) -> None:
@@ -41,7 +41,7 @@ class HangUp(ConnectionAbortedError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a server or browser asks. `patience` is how many seconds it waits, if it said so."""
+    """What a server or browser asks. `read_timeout` is how many seconds it waits, if known."""
 
     method: str
     path: str
@@ -52,10 +52,10 @@ class Request:
     host: str
     origin: str
     remote: str
-    patience: float | None
+    read_timeout: float | None
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; an empty body is an empty object."""
+        """Return the body as a JSON object; an empty body is an empty object. Raise `Malformed`."""
         if not self.body:
             return {}
         try:
@@ -67,7 +67,7 @@ class Request:
         return value
 
     def form(self) -> dict[str, str]:
-        """The body as a submitted form."""
+        """Return the fields of a body that is a submitted form."""
         return dict(parse_qsl(self.body.decode("utf-8", "replace")))
 
 
@@ -81,7 +81,7 @@ class Response:
 
     @property
     def status_line(self) -> str:
-        """Status and its usual words, as WSGI wants them."""
+        """The status and its reason phrase, as WSGI wants them."""
         try:
             return f"{self.status} {HTTPStatus(self.status).phrase}"
         except ValueError:
@@ -91,18 +91,18 @@ class Response:
 def json_response(
     status: int, value: object, *, exponents: wire.Exponents = "small", content_type: str = ""
 ) -> Response:
-    """An answer in JSON, amounts digit for digit."""
+    """Return a response in JSON, with exact amounts."""
     headers = {"Content-Type": content_type} if content_type else dict(JSON)
     return Response(status, wire.dumps(value, exponents=exponents).encode(), headers)
 
 
 def html_response(status: int, page: str) -> Response:
-    """An answer that is a page."""
+    """Return a response that is a page."""
     return Response(status, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
 def read_request(environ: WSGIEnvironment) -> Request:
-    """Read a WSGI request, its body included. Raises `BodyTooLong`."""
+    """Read a WSGI request, including its body. Raise `BodyTooLong`."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > MAX_BODY:
         raise BodyTooLong
@@ -117,5 +117,5 @@ def read_request(environ: WSGIEnvironment) -> Request:
         host=environ.get("HTTP_HOST", ""),
         origin=environ.get("HTTP_ORIGIN", ""),
         remote=environ.get("REMOTE_ADDR", ""),
-        patience=environ.get("pi_simulator.patience"),
+        read_timeout=environ.get("pi_simulator.read_timeout"),
     )

@@ -1,4 +1,4 @@
-"""Names of things in the shapes Pi gives them: identifiers, uids, wallet addresses, txids."""
+"""Identifiers, uids, wallet addresses and txids in the formats that Pi uses."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ ACCOUNT_VERSION_BYTE = 6 << 3
 
 
 def new_identifier() -> str:
-    """A fresh payment identifier: 28 characters of base62."""
+    """Return a new payment identifier: 28 characters of base62."""
     return "".join(secrets.choice(BASE62) for _ in range(IDENTIFIER_LENGTH))
 
 
 def new_txid() -> str:
-    """A fresh transaction hash: 64 hexadecimal characters."""
+    """Return a new transaction hash: 64 hexadecimal characters."""
     return secrets.token_hex(32)
 
 
 def uid_of(username: str, app: str) -> str:
-    """The uid by which one app knows a pioneer; another app gets another.
+    """Return the uid by which an app knows a pioneer; every app gets another one.
 
-    The same name gives the same uid after a restart, so a shop's records stay about the same
-    person.
+    A name has the same uid after a restart, so that a shop's records still fit.
     """
     return str(uuid.UUID(bytes=_digest("uid", username, app)[:16], version=4))
 
 
 def wallet_of(name: str) -> str:
-    """A well-formed wallet address (G, 56 characters, right check sum); same name, same wallet."""
+    """Return a well-formed wallet address (G, 56 characters, valid checksum); same name, same address."""
     payload = bytes([ACCOUNT_VERSION_BYTE]) + _digest("wallet", name)
     check = binascii.crc_hqx(payload, 0).to_bytes(2, "little")
     return base64.b32encode(payload + check).decode()

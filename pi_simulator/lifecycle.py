@@ -1,6 +1,6 @@
 """The life of a payment at Pi: what each party may do to it, and what Pi refuses.
 
-Every function is called with the world's lock held, and either does all it says or raises
+Callers must hold the world's lock. A function either does all that it says, or raises
 `SimulatorRefusal` and changes nothing.
 """
 
@@ -18,7 +18,7 @@ from .world import World
 MEMO_MISMATCH = "tx_memo_payment_identifier_mismatch"
 LINKED_BEFORE = "payment_already_linked_with_a_tx"
 NOT_ON_CHAIN = "tx_not_found"
-"""Not seen in a real answer; the two above were."""
+"""Not seen in a real answer, unlike the two above."""
 
 
 # The buyer
@@ -35,8 +35,8 @@ def create_incoming(
 ) -> Payment:
     """Open a payment of a pioneer to an app, as the SDK does.
 
-    An open one of the same pioneer in that app without a transaction is cancelled by this; one
-    with a transaction blocks until the app has completed it.
+    This cancels an open payment of the same pioneer to that app if it has no transaction. One with a
+    transaction blocks until the app has completed it.
     """
     for older in unfinished_incoming(world, pioneer, app):
         if older.recorded:
@@ -68,7 +68,7 @@ def create_incoming(
 
 
 def unfinished_incoming(world: World, pioneer: Pioneer, app: str = OUR_APP) -> list[Payment]:
-    """The pioneer's payments to the app that wait for something, the latest first."""
+    """Return the pioneer's payments to the app that wait for something, latest first."""
     world.expire_due()
     return [
         payment
@@ -110,13 +110,13 @@ def record(payment: Payment) -> None:
 
 
 def verify(payment: Payment) -> None:
-    """Let Pi believe the transaction it had doubted."""
+    """Let Pi verify the transaction that it had doubted."""
     payment.doubted = False
     record(payment)
 
 
 def cancel_by_user(world: World, payment: Payment) -> None:
-    """The buyer closes the dialog instead of paying."""
+    """Close the dialog as the buyer, instead of paying."""
     _refuse_cancelling(world, payment)
     payment.user_cancelled = True
 
@@ -125,7 +125,7 @@ def cancel_by_user(world: World, payment: Payment) -> None:
 
 
 def approve(world: World, payment: Payment) -> None:
-    """The app agrees to be paid. Payments to pioneers are approved from the start."""
+    """Approve as the app. Payments to pioneers are approved from the start."""
     if payment.app != OUR_APP:
         raise _forbidden(world, payment, "approve")
     if payment.developer_approved:
@@ -142,10 +142,9 @@ def approve(world: World, payment: Payment) -> None:
 
 
 def complete(world: World, payment: Payment, txid: str) -> None:
-    """The app has its money: Pi looks the transaction up on the chain and closes the payment.
+    """Complete as the app: look the transaction up on the chain and close the payment.
 
-    A transaction Pi had not heard of is recorded by this; for payments to pioneers that is the
-    normal way.
+    This records a transaction that Pi did not know yet, which is normal for payments to pioneers.
     """
     if payment.app != OUR_APP:
         raise SimulatorRefusal("payment_not_found", "Payment not found")
@@ -162,7 +161,7 @@ def complete(world: World, payment: Payment, txid: str) -> None:
 
 
 def cancel(world: World, payment: Payment) -> None:
-    """The app gives the payment up; impossible once Pi knows of a transaction."""
+    """Cancel as the app; impossible once Pi knows of a transaction."""
     if payment.app != OUR_APP:
         raise _forbidden(world, payment, "cancel")
     if payment.closed and not payment.recorded and not world.quirks.cancel_twice_is_error:
@@ -209,7 +208,7 @@ def create_outgoing(
 
 
 def unfinished_outgoing(world: World) -> list[Payment]:
-    """Our app's payments to pioneers that wait for something, the latest first."""
+    """Return our app's payments to pioneers that wait for something, latest first."""
     return [
         payment
         for payment in reversed(world.payments.values())

@@ -1,4 +1,4 @@
-"""The phone page, the SDK and what belongs to them, read from the package's own folder."""
+"""The phone page, the SDK and their static files, read from the package's folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Pages:
         }
 
     def answer(self, request: Request) -> Response:
-        """The file the path stands for."""
+        """Return the file at the path."""
         name = _file_name(request.path)
         if request.method != "GET" or name not in self._files:
             return json_response(404, {"error": "not_found"})

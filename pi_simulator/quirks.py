@@ -1,8 +1,8 @@
-"""What nobody outside Pi has seen for certain, as settings.
+"""Details of Pi that are not known for certain, as settings.
 
 The error codes and most texts are known from public code and logs. The HTTP status that goes with
-a code, and what happens in some corners, are not. A client that is right must not depend on them,
-so a test may turn each one around.
+a code, and what happens in some corner cases, are not. A correct client must not depend on them, so
+a test may change each one.
 """
 
 from __future__ import annotations
@@ -82,5 +82,5 @@ class Quirks:
     """Seconds until Horizon shows a transaction that the chain already holds."""
 
     def status_of(self, code: str) -> int:
-        """The HTTP status that goes with an error code."""
+        """Return the HTTP status that goes with an error code."""
         return self.statuses.get(code, 400)

@@ -19,7 +19,7 @@ APP_TO_USER: Direction = "app_to_user"
 
 @dataclass(frozen=True, slots=True)
 class Pioneer:
-    """A buyer: `uid` is the name our app knows them by, `wallet` the address they pay from."""
+    """A buyer: `uid` identifies them to our app, `wallet` is the address they pay from."""
 
     username: str
     uid: str
@@ -37,10 +37,10 @@ class Token:
 
 @dataclass(slots=True)
 class Payment:
-    """One payment in Pi's books.
+    """One payment as Pi knows it.
 
-    `signed` is what happened on the chain, `recorded` whether Pi has learned of it, `verified`
-    whether Pi believes it. `lies` replaces fields of the answer about it, and nothing else.
+    `signed` is its transaction on the chain, `recorded` whether Pi has learned of that, `verified`
+    whether Pi has verified it. `lies` replaces fields of the API's answer, and nothing else.
     """
 
     identifier: str

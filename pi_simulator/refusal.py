@@ -1,4 +1,4 @@
-"""A "no" of the simulated platform, with the words Pi uses for it."""
+"""A refusal of the simulated platform, in Pi's own words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class SimulatorRefusal(Exception):
-    """Pi, or the buyer's wallet, refuses what was asked, and nothing has changed.
+    """Pi, or the buyer's wallet, has refused a request; nothing has changed.
 
-    `code` is Pi's error code (or, for the wallet's own refusals, one of the same kind), `payment`
-    the payment as the API would send it, where Pi's answer carries it.
+    `code` is Pi's error code (or a similar one, for refusals of the wallet), `payment` the payment as
+    the API would send it, if Pi's answer contains it.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class SimulatorRefusal(Exception):
         self.verification_error = verification_error
 
     def body(self) -> dict[str, Any]:
-        """The refusal as the JSON object that Pi answers."""
+        """Return the refusal as the JSON object that Pi sends."""
         body: dict[str, Any] = {"error": self.code}
         if self.message:
             body["error_message"] = self.message

@@ -1,4 +1,4 @@
-"""The simulator as tests and the command line hold it: one Pi, and every party's hands."""
+"""The simulator as tests and the command line use it: one Pi, and the actions of every party."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Simulator:
             app_wallet=app_wallet,
             base_url=base_url,
         )
-        rooms = [("/_control/", Control(self).answer), ("/", Pages().answer)]
-        self.wsgi = Gateway(self._world, api_key, rooms, virtual_time=virtual_time)
+        routes = [("/_control/", Control(self).answer), ("/", Pages().answer)]
+        self.wsgi = Gateway(self._world, api_key, routes, virtual_time=virtual_time)
 
     # How it is reached
 
@@ -90,14 +90,14 @@ class Simulator:
         return self._world.app_wallet
 
     def served_at(self, base_url: str) -> None:
-        """From now on its addresses begin so, because a server answers there."""
+        """Begin all addresses with `base_url` from now on, because a server answers there."""
         self._world.base_url = base_url
 
     def adapter(self) -> InProcessAdapter:
-        """For `requests`: answers from this simulator, without a socket."""
+        """Return an adapter for `requests` that answers from this simulator, without a socket."""
         return InProcessAdapter(self.wsgi)
 
-    # What tests look at and turn
+    # What tests inspect and set
 
     @property
     def quirks(self) -> Quirks:
@@ -111,7 +111,7 @@ class Simulator:
 
     @property
     def calls(self) -> list[Call]:
-        """The calls that reached Pi, in that order."""
+        """The calls that reached Pi, in the order of their arrival."""
         return self.wsgi.calls
 
     @property
@@ -140,22 +140,24 @@ class Simulator:
         self.calls.clear()
 
     def checkpoint(self) -> Callable[[], None]:
-        """Remember everybody, everything and the time; calling the result brings them back, as often
-        as wanted. Faults, quirks and calls stay as they are then."""
-        with self._world.lock:
-            books, offset = self._world.books(), self.clock.offset
+        """Return a function that restores all data and the time as they are now, as often as it is called.
 
-        def bring_back() -> None:
+        Faults, quirks and calls are not restored.
+        """
+        with self._world.lock:
+            saved, offset = self._world.save(), self.clock.offset
+
+        def restore() -> None:
             with self._world.lock:
-                self._world.open_books(books)
+                self._world.restore(saved)
                 self.clock.reset(offset)
 
-        return bring_back
+        return restore
 
     # Pioneers
 
     def pioneer(self, username: str, balance: Amount | None = None) -> Pioneer:
-        """The pioneer of that name, created on first use with 100 Pi; `balance` sets another."""
+        """Return the pioneer of that name, created on first use with 100 Pi; `balance` sets the balance."""
         with self._world.lock:
             pioneer = self._world.pioneer(username)
             if balance is not None:
@@ -163,7 +165,7 @@ class Simulator:
             return pioneer
 
     def balance_of(self, wallet: Pioneer | str) -> Decimal:
-        """What a pioneer, or the wallet at an address, holds."""
+        """Return the balance of a pioneer, or of the wallet at an address, in Pi."""
         address = wallet.wallet if isinstance(wallet, Pioneer) else wallet
         with self._world.lock:
             return self._world.chain.balances.get(address, Decimal())
@@ -175,20 +177,20 @@ class Simulator:
         scopes: tuple[str, ...] = ("username", "payments"),
         lifetime: float = 3600,
     ) -> str:
-        """Grant our app the scopes; the access token, valid for `lifetime` seconds."""
+        """Grant our app the scopes, and return an access token valid for `lifetime` seconds."""
         with self._world.lock:
             known = self._world.pioneer(pioneer.username)
             return self._world.sign_in(known, tuple(scopes), lifetime)
 
     def revoke(self, token: str) -> None:
-        """Make an access token worthless at once."""
+        """Invalidate an access token at once."""
         with self._world.lock:
             self._world.tokens.pop(token, None)
 
     def incomplete_payment_of(self, pioneer: Pioneer) -> dict[str, Any] | None:
-        """What `authenticate` finds: the latest payment that is neither completed nor cancelled.
+        """Return what `authenticate` finds: the latest payment that is neither completed nor cancelled.
 
-        Also one without a transaction, as developers report and the documentation does not say.
+        It may have no transaction, as developers report although the documentation does not say so.
         """
         with self._world.lock:
             found = lifecycle.unfinished_incoming(self._world, pioneer)
@@ -204,11 +206,11 @@ class Simulator:
         metadata: dict[str, Any] | None = None,
         app: str = OUR_APP,
     ) -> str:
-        """What the SDK does at `createPayment`; the identifier.
+        """Create a payment as the SDK's `createPayment` does, and return its identifier.
 
-        Cancels the pioneer's open payment in that app if it has no transaction, and refuses with
-        `pending_payment` if it has one. With the name of another `app`, a payment our app may not
-        see.
+        Cancel the pioneer's open payment in that app if it has no transaction; refuse with
+        `pending_payment` if it has one. With the name of another `app`, our app may not see the
+        payment.
         """
         with self._world.lock:
             return lifecycle.create_incoming(
@@ -221,12 +223,12 @@ class Simulator:
             ).identifier
 
     def sign(self, identifier: str, *, recorded: bool | None = None, verified: bool = True) -> str:
-        """The buyer pays: the amount moves on the chain; the txid.
+        """Pay as the buyer: move the amount on the chain, and return the txid.
 
         Refused unless the app has approved and nobody has cancelled. With `recorded=False` Pi
         does not learn of it until `record_transaction`, or until the app completes with the txid;
-        for payments from the app, which the app's wallet signs, that is the default, because Pi
-        behaves so. With `verified=False` Pi does not believe it until `verify_transaction`.
+        for payments from the app, which the app's wallet signs, that is the default, as at the real
+        Pi. With `verified=False` Pi does not verify it until `verify_transaction`.
         """
         with self._world.lock:
             payment = self._world.payment(identifier)
@@ -235,9 +237,9 @@ class Simulator:
             return lifecycle.sign(self._world, payment, recorded=recorded, verified=verified)
 
     def send(self, pioneer: Pioneer, amount: Amount, *, memo: str) -> str:
-        """The pioneer's wallet sends Pi to the app's by itself, with any memo; the txid.
+        """Send Pi from the pioneer's wallet to the app's without a payment, with any memo; return the txid.
 
-        Pi's API does not show it: it belongs to no payment, whatever its memo says.
+        Pi's API does not show the transaction: it belongs to no payment, whatever its memo says.
         """
         with self._world.lock:
             transaction = self._world.chain.pay(
@@ -249,17 +251,17 @@ class Simulator:
             return transaction.hash
 
     def record_transaction(self, identifier: str) -> None:
-        """Pi learns of the signed transaction, be the payment cancelled meanwhile or not."""
+        """Let Pi learn of the signed transaction, even if the payment has been cancelled meanwhile."""
         with self._world.lock:
             lifecycle.record(self._world.payment(identifier))
 
     def verify_transaction(self, identifier: str) -> None:
-        """Pi learns of the signed transaction and believes it."""
+        """Let Pi learn of the signed transaction and verify it."""
         with self._world.lock:
             lifecycle.verify(self._world.payment(identifier))
 
     def cancel_by_user(self, identifier: str) -> None:
-        """The buyer presses cancel instead of paying."""
+        """Cancel as the buyer, instead of paying."""
         with self._world.lock:
             lifecycle.cancel_by_user(self._world, self._world.payment(identifier))
 
@@ -275,7 +277,7 @@ class Simulator:
             self._world.expire(self._world.payment(identifier))
 
     def forget(self, identifier: str) -> None:
-        """Pi knows the payment no more: whoever asks is told `payment_not_found`."""
+        """Delete the payment at Pi: whoever asks for it gets `payment_not_found`."""
         with self._world.lock:
             del self._world.payments[self._world.payment(identifier).identifier]
 
@@ -288,7 +290,7 @@ class Simulator:
         memo: str = "A simulated refund",
         metadata: dict[str, Any] | None = None,
     ) -> str:
-        """Open a payment of our app to a pioneer, as `POST /payments` does; the identifier.
+        """Open a payment of our app to a pioneer, as `POST /payments` does; return the identifier.
 
         The pioneer is taken to have shared the wallet address; over HTTP that scope must have
         been granted at a sign-in.
@@ -322,30 +324,30 @@ class Simulator:
     # The record
 
     def payment(self, identifier: str) -> dict[str, Any]:
-        """The payment as the API would send it, its amount a Decimal."""
+        """Return the payment as the API would send it, with its amount as a Decimal."""
         with self._world.lock:
             return self._dto(self._world.payment(identifier))
 
     def payments(self) -> list[dict[str, Any]]:
-        """Every payment of our app as the API would send it, in both directions, the oldest first."""
+        """Return every payment of our app as the API would send it, in both directions, oldest first."""
         with self._world.lock:
             ours = [payment for payment in self._world.payments.values() if payment.app == OUR_APP]
             return [self._dto(payment) for payment in ours]
 
     def txid_of(self, identifier: str) -> str | None:
-        """The hash of the payment's transaction on the chain, whether Pi knows of it or not."""
+        """Return the hash of the payment's transaction on the chain, whether Pi knows of it or not."""
         with self._world.lock:
             signed = self._world.payment(identifier).signed
             return signed.hash if signed else None
 
     def state(self) -> dict[str, Any]:
-        """Everything at a glance, for the control room. No key and no token is in it."""
+        """Return all data for the control panel, without keys and tokens."""
         with self._world.lock:
             return {"shop": self.shop_url, **copy.deepcopy(snapshot(self._world, self.calls))}
 
     def tamper(self, identifier: str, **lies: Any) -> None:
-        """Make Pi's answers about a payment lie: any field of it, such as `amount`, `user_uid`,
-        `to_address`, `network`, `metadata` or `direction`. What happens on the chain stays true.
+        """Replace fields in Pi's answers about a payment, such as `amount`, `user_uid`, `to_address`,
+        `network`, `metadata` or `direction`. The chain is not affected.
         """
         with self._world.lock:
             payment = self._world.payment(identifier)

@@ -1,4 +1,4 @@
-"""All there is to see of the simulated Pi at one moment."""
+"""The state of the simulated Pi at one moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CALLS_SHOWN = 30
 
 
 def snapshot(world: World, calls: Sequence[Call]) -> dict[str, Any]:
-    """Pioneers, payments, faults, clock and the last calls; the newest of each first."""
+    """Return pioneers, payments, faults, clock and the latest calls; newest payments and calls first."""
     world.expire_due()
     latest = islice(reversed(world.payments.values()), PAYMENTS_SHOWN)
     return {
@@ -41,7 +41,7 @@ def _pioneer(world: World, pioneer: Pioneer) -> dict[str, Any]:
 
 
 def _payment(world: World, payment: Payment) -> dict[str, Any]:
-    """What the API sends, and beside it what only the phone and the chain know."""
+    """Return what the API sends, and what only the phone and the chain know."""
     remaining = (payment.approve_until - world.clock.now()).total_seconds()
     return world.dto(payment) | {
         "username": payment.pioneer.username,

@@ -1,4 +1,4 @@
-"""JSON as it travels: amounts are numbers on the wire and Decimals inside, never floats."""
+"""JSON on the wire: amounts are numbers there and Decimals here, never floats."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ Exponents = Literal["small", "always", "never"]
 
 PLACES = 7
 MAX_DEPTH = 64
-"""How deep JSON may be nested. Nothing Pi is sent comes near it."""
+"""How deep JSON may be nested. No real request comes near it."""
 
 ONE_MILLIONTH = Decimal("0.000001")
 
 
 class NotJson(ValueError):
-    """The text is not JSON, or nested deeper than anybody reads."""
+    """The text is not JSON, or nested too deep."""
 
 
 def exact_amount(value: object) -> Decimal:
     """Read an amount of Pi given as text, integer or Decimal; up to seven decimal places.
 
-    Raises ValueError for anything that is not a positive, finite, exact number of Pi.
+    Raise ValueError for anything that is not a positive, finite, exact number of Pi.
     """
     amount = exact_balance(value)
     if not amount:
@@ -31,7 +31,7 @@ def exact_amount(value: object) -> Decimal:
 
 
 def exact_balance(value: object) -> Decimal:
-    """The same, or nothing at all."""
+    """Read an amount like `exact_amount`, but allow zero."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ValueError(f"not an exact amount: {value!r}")
     try:
@@ -45,7 +45,7 @@ def exact_balance(value: object) -> Decimal:
 
 
 def loads(text: bytes | str) -> Any:
-    """Parse JSON with every fraction as the Decimal that was written. Raises `NotJson`."""
+    """Parse JSON, with every fraction as the exact Decimal that was written. Raise `NotJson`."""
     try:
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
@@ -56,7 +56,7 @@ def loads(text: bytes | str) -> Any:
 
 
 def dumps(value: Any, *, exponents: Exponents = "small") -> str:
-    """Write JSON, every Decimal digit for digit."""
+    """Write JSON, with every Decimal exact."""
     if isinstance(value, Decimal):
         return number(value, exponents)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Everything the simulator remembers, and the one lock around it."""
+"""The data of the simulator, and the one lock around it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ STARTING_BALANCE = Decimal(100)
 APP_BALANCE = Decimal(1000)
 
 
-Books = tuple[dict[str, Pioneer], dict[str, set[str]], dict[str, Token], dict[str, Payment], Chain]
+Checkpoint = tuple[dict[str, Pioneer], dict[str, set[str]], dict[str, Token], dict[str, Payment], Chain]
 
 
 class World:
-    """Pi's books. Whoever reads or changes them holds `lock`; it may be taken again."""
+    """All data of the simulated Pi. Whoever reads or changes it must hold `lock`, which is reentrant."""
 
     def __init__(self, *, clock: Clock, network: str, app_wallet: str, base_url: str) -> None:
         self.lock = threading.RLock()
@@ -39,7 +39,7 @@ class World:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every pioneer, token, payment and transaction. Clock, quirks, faults stay."""
+        """Delete every pioneer, token, payment and transaction. Keep clock, quirks and faults."""
         self.pioneers: dict[str, Pioneer] = {}
         self.granted: dict[str, set[str]] = {}
         self.tokens: dict[str, Token] = {}
@@ -47,23 +47,23 @@ class World:
         self.chain = Chain(self.clock, self.network)
         self.chain.balances[self.app_wallet] = APP_BALANCE
 
-    def books(self) -> Books:
-        """A copy of all that `clear` forgets."""
+    def save(self) -> Checkpoint:
+        """Return a copy of all that `clear` deletes."""
         of_pi = copy.deepcopy((self.pioneers, self.granted, self.tokens, self.payments))
         return *of_pi, self.chain.copy()
 
-    def open_books(self, books: Books) -> None:
-        """Go on from such a copy, which stays as it is."""
-        self.pioneers, self.granted, self.tokens, self.payments = copy.deepcopy(books[:4])
-        self.chain = books[4].copy()
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Restore a copy that `save` has made; the copy can be used again."""
+        self.pioneers, self.granted, self.tokens, self.payments = copy.deepcopy(checkpoint[:4])
+        self.chain = checkpoint[4].copy()
 
     @property
     def horizon_url(self) -> str:
-        """Where the chain can be looked at."""
+        """The base address of Horizon."""
         return f"{self.base_url}/horizon"
 
     def pioneer(self, username: str) -> Pioneer:
-        """The pioneer of that name, created with a filled wallet on first use."""
+        """Return the pioneer of that name, created on first use with `STARTING_BALANCE`."""
         if username not in self.pioneers:
             pioneer = Pioneer(username, uid_of(username, OUR_APP), wallet_of(username))
             self.pioneers[username] = pioneer
@@ -72,7 +72,7 @@ class World:
         return self.pioneers[username]
 
     def pioneer_with_uid(self, uid: object) -> Pioneer:
-        """The pioneer our app knows by that uid."""
+        """Return the pioneer that our app knows by that uid."""
         for pioneer in self.pioneers.values():
             if pioneer.uid == uid:
                 return pioneer
@@ -87,12 +87,12 @@ class World:
         return text
 
     def token(self, text: str) -> Token | None:
-        """What that access token stands for, while it is valid."""
+        """Return the access token with that text while it is valid, else None."""
         token = self.tokens.get(text)
         return token if token and self.clock.now() < token.valid_until else None
 
     def payment(self, identifier: str) -> Payment:
-        """The payment, of whatever app; its dialog is closed first if its time has passed."""
+        """Return a payment of any app; if its approval window has elapsed, close its dialog first."""
         payment = self.payments.get(identifier)
         if payment is None:
             raise SimulatorRefusal("payment_not_found", "Payment not found")
@@ -100,11 +100,11 @@ class World:
         return payment
 
     def dto(self, payment: Payment) -> dict[str, Any]:
-        """The payment as the API would send it."""
+        """Return the payment as the API would send it."""
         return payment_dto(payment, self.quirks, self.horizon_url)
 
     def expire_due(self) -> None:
-        """Close the dialogs whose app did not approve in time, by the clock."""
+        """Close the dialogs of payments that were not approved in time."""
         for payment in self.payments.values():
             self._expire_if_due(payment)
 

@@ -29,7 +29,7 @@ const communicationInformation = () => ({
   repeatAfter: phone.repeatAfter,
 });
 
-/** Only a payment with a transaction stands in the way; another is replaced by the new one. */
+/** Only a payment with a transaction blocks a new one; any other is replaced by it. */
 const preparePayment = async () => {
   const { payment } = await command("/incomplete", { username: phone.pioneer });
   return payment?.transaction ? { pending: true, pendingPayment: payment } : { pending: false };

@@ -1,8 +1,8 @@
-/** Hears what the SDK in the app says, and answers it. */
+/** Receives the messages of the SDK in the app, and answers them. */
 
 /**
- * Answer messages of the frame's app. `handlers` maps a message type to a function of its payload
- * that returns the answer's payload, or undefined for no answer.
+ * Answer messages of the app in the frame. `handlers` maps a message type to a function of its
+ * payload that returns the answer's payload, or undefined for no answer.
  */
 export const listen = (frame, isApp, handlers) => {
   let page = 0;
@@ -13,13 +13,13 @@ export const listen = (frame, isApp, handlers) => {
     const { id, type, payload } = parsed(event.data);
     if (!Object.hasOwn(handlers, type)) return;
 
-    // Numbers start anew with each page; an answer must not reach the page after the one that asked.
+    // Each page numbers its messages from the start: an answer must not reach the page that came after.
     if (id <= lastId) page++;
     lastId = id;
     const asking = page;
     const answer = await handlers[type](payload ?? {});
     if (answer === undefined || asking !== page) return;
-    // Without a source the app has been closed, and nobody waits.
+    // Without a source the app has been closed, so nobody waits for the answer.
     event.source?.postMessage(JSON.stringify({ id, type, payload: answer }), event.origin);
   });
 };

@@ -1,4 +1,4 @@
-/** The dialog in which a pioneer lets the app know who they are. */
+/** The dialog in which a pioneer agrees to sign in to the app. */
 
 import { byId, make } from "./dom.js";
 import { command } from "./pi.js";

@@ -1,8 +1,8 @@
-/** Small helpers around the page's elements. */
+/** Helpers for the page's elements. */
 
 export const byId = (id) => document.getElementById(id);
 
-/** Make an element with attributes and children; text is always text, never markup. */
+/** Return a new element with attributes and children; strings become text, never markup. */
 export const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

@@ -1,4 +1,4 @@
-/** The switches for what goes wrong. */
+/** The switches for the faults. */
 
 import { byId, make } from "./dom.js";
 import { command } from "./pi.js";

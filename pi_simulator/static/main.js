@@ -1,4 +1,4 @@
-/** The simulated Pi Browser: opens the app, answers its SDK, and keeps up with Pi's books. */
+/** The simulated Pi Browser: opens the app, answers its SDK, and shows the state of Pi. */
 
 import { answers } from "./answers.js";
 import { listen } from "./bridge.js";

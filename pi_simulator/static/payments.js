@@ -1,4 +1,4 @@
-/** The payments in Pi's books, with what a buyer, or the chain, can still do to them. */
+/** The payments that Pi knows, with what a buyer, or the chain, can still do to them. */
 
 import { byId, make, renderOnChange } from "./dom.js";
 import { amountText, command, isClosed, short } from "./pi.js";

@@ -1,4 +1,4 @@
-/** The phone: who holds it, which app is open on it, and the last look at Pi's books. */
+/** The phone: its pioneer, the app that is open, and the latest state of Pi. */
 
 import { byId } from "./dom.js";
 import { command, readState } from "./pi.js";
@@ -9,7 +9,7 @@ import { forgetPayment } from "./wallet.js";
 const frame = byId("app-frame");
 const query = new URLSearchParams(location.search);
 
-/** The address if it is one of the web, else null. */
+/** Return the URL if it is http or https, else null. */
 export const webAddress = (text) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   return url && /^https?:$/.test(url.protocol) ? url : null;
@@ -26,7 +26,7 @@ export const phone = {
   repeatAfter: query.has("repeat") ? Number(query.get("repeat")) : undefined,
 };
 
-/** Load the app's entry page, as the Pi Browser's refresh does. An open dialog is gone. */
+/** Load the app's entry page, as the Pi Browser's refresh does, and close an open dialog. */
 export const openApp = () => {
   forgetPayment();
   dismissSheets();
@@ -34,14 +34,14 @@ export const openApp = () => {
   frame.src = phone.shop.href;
 };
 
-/** Close the app under the buyer's hands; what it was about to hear is lost. */
+/** Close the app while it is in use; callbacks that it was waiting for are lost. */
 export const closeApp = () => {
   forgetPayment();
   frame.src = "about:blank";
   openSheet(byId("closed"), byId("reopen-app"));
 };
 
-/** Hand the phone to a pioneer, new or known, who opens the app. */
+/** Give the phone to a pioneer, new or known, and open the app. */
 export const takeUp = async (pioneer) => {
   try {
     await command("/pioneers", { username: pioneer });

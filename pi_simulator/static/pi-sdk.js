@@ -1,9 +1,9 @@
 /**
  * A stand-in for Pi's SDK with the same names, written from its observed behaviour.
  *
- * It speaks to the page around it, the simulated Pi Browser, by JSON strings {id, type, payload},
- * and to the Platform API with the token it is given there. Outside that browser nobody answers,
- * and `authenticate` times out, as the real one does.
+ * It sends JSON strings {id, type, payload} to the page around it, the simulated Pi Browser, and
+ * calls the Platform API with the token that it gets there. Outside that browser nobody answers, and
+ * `authenticate` times out, as with the real one.
  */
 (() => {
   "use strict";
@@ -29,7 +29,7 @@
   const waiting = new Map();
   let nextId = 0;
 
-  /** Send a message and wait for its answer; `patience` 0 waits for ever. */
+  /** Send a message and return its answer; give up after `patience` ms, or never if it is 0. */
   const ask = (type, payload, patience = MESSAGE_TIMEOUT) =>
     new Promise((resolve, reject) => {
       const id = nextId++;
@@ -62,7 +62,7 @@
 
   const tell = (type, payload) => ask(type, payload).catch(() => {});
 
-  /** Ask for something PiNet would not do; the answer's payload. */
+  /** Ask for something that PiNet does not support, and return the answer's payload. */
   const askNative = async (type, payload) => {
     demandInit();
     const answer = await ask(type, payload);
@@ -123,7 +123,7 @@
     return { accessToken: session.accessToken, user };
   };
 
-  /** Not awaited: the app may hear of an old payment before it has signed the buyer in. */
+  /** Not awaited: the app may learn of an old payment before it has signed the buyer in. */
   const reportIncompletePayment = async () => {
     const found = await request("GET", "/payments/incomplete").catch(() => null);
     if (found?.exists) onIncompletePaymentFound(found.payment);
@@ -157,7 +157,7 @@
     );
   };
 
-  /** Create the payment at Pi; without result if Pi refused and the app has been told. */
+  /** Create the payment at Pi. Return nothing if Pi refused; the app has been told then. */
   const open = async (terms, callbacks) => {
     try {
       return await request("POST", "/payments/user_to_app", terms);
@@ -179,7 +179,7 @@
     onIncompletePaymentFound(payment);
   };
 
-  /** Call back now and again every ten seconds, while the Pi Browser still waits for it. */
+  /** Make a callback now and every ten seconds while the Pi Browser waits for its effect. */
   const repeat = async (targetStatus, paymentId, callback) => {
     for (let left = REPEATS; ; left--) {
       callback();
@@ -195,7 +195,7 @@
   const unsupportedAd = { result: "ADS_NOT_SUPPORTED" };
 
   window.Pi = {
-    /** `sandbox` chooses another Pi Browser in the real SDK; here there is only one. */
+    /** In the real SDK `sandbox` chooses another Pi Browser; here there is only one. */
     async init({ version } = {}) {
       if (!VERSIONS.includes(version)) throw new Error("Unrecognized version number");
       initialized = true;

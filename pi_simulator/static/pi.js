@@ -1,9 +1,9 @@
-/** The simulator's commands, and amounts and names as the page shows them. */
+/** The simulator's commands, and how the page shows amounts and units. */
 
-// Counts the beginning and the end of every command.
+// Incremented when a command begins and when it ends.
 let turns = 0;
 
-/** Give a command; the answer, or an Error with Pi's code as `code`. */
+/** Run a command and return its answer, or throw an Error with Pi's code as `code`. */
 export const command = async (path, fields) => {
   turns += 1;
   try {
@@ -25,7 +25,7 @@ const send = async (path, fields) => {
   throw Object.assign(error, { code: answer.error });
 };
 
-/** What Pi knows now. A state from before a command would turn its switch back for a moment. */
+/** Return the state of Pi. One from before a command would flip its switch back for a moment. */
 export const readState = async () => {
   const before = turns;
   const state = await (await fetch("/_control/state")).json();
@@ -34,7 +34,7 @@ export const readState = async () => {
 
 export const unitOf = (network) => (network === "Pi Testnet" ? "Test-π" : "π");
 
-/** An amount without exponent and without trailing zeros; at most seven places. */
+/** Format an amount without exponent and trailing zeros, with at most seven decimal places. */
 export const amountText = (amount) => {
   const [whole, fraction = ""] = Number(amount).toFixed(7).split(".");
   const kept = fraction.replace(/0+$/, "");

@@ -1,9 +1,9 @@
-/** Small questions and notices on the phone. */
+/** Questions and notices on the phone. */
 
 import { byId } from "./dom.js";
 import { askSheet } from "./sheet.js";
 
-/** Ask something with two buttons; true for yes. */
+/** Ask a question with two buttons; return true for yes. */
 export const ask = (title, text, yes) => {
   byId("question-title").textContent = title;
   byId("question-text").textContent = text;

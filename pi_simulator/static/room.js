@@ -1,4 +1,4 @@
-/** The control room: what Pi knows, live, and the switches. */
+/** The control panel: the state of Pi, live, and the switches. */
 
 import { byId, make, renderOnChange, setText } from "./dom.js";
 import { showFaults } from "./faults.js";
@@ -15,7 +15,7 @@ export const showRoom = (state, pioneer) => {
   showCalls(state.calls);
 };
 
-/** Wire the switches: `takeUp` hands the phone to a pioneer, `look` shows the room afresh. */
+/** Connect the controls: `takeUp` gives the phone to a pioneer, `look` refreshes the panel. */
 export const openRoom = ({ takeUp, look }) => {
   byId("pioneer").addEventListener("change", (event) => takeUp(event.target.value));
   byId("new-pioneer").addEventListener("submit", async (event) => {

@@ -1,11 +1,11 @@
-/** Dialogs drawn over the app, inside the phone: one at a time, and the app cannot be reached. */
+/** Dialogs over the app, inside the phone: one at a time; they block the app. */
 
 import { byId } from "./dom.js";
 
 const frame = byId("app-frame");
 let returnFocus = null;
 
-/** Show the dialog and put the focus on one of its buttons. */
+/** Show the dialog and focus one of its buttons. */
 export const openSheet = (sheet, focus) => {
   returnFocus ??= document.activeElement;
   sheet.hidden = false;
@@ -23,7 +23,7 @@ export const closeSheet = (sheet) => {
   }
 };
 
-/** Show two buttons and wait; true for yes, false for no or Escape. */
+/** Show two buttons and wait; return true for yes, false for no or Escape. */
 export const askSheet = (sheet, yes, no) =>
   new Promise((resolve) => {
     const listening = new AbortController();
@@ -40,7 +40,7 @@ export const askSheet = (sheet, yes, no) =>
     openSheet(sheet, yes);
   });
 
-/** Close whatever dialog is open, as the phone does when the app is closed under it. */
+/** Close any open dialog, as the phone does when the app is closed. */
 export const dismissSheets = () => {
   for (const sheet of document.querySelectorAll(".curtain:not([hidden])")) {
     sheet.dispatchEvent(new Event("dismiss"));

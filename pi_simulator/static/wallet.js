@@ -1,4 +1,4 @@
-/** The wallet's dialog: it waits for the app's approval, lets the buyer sign, and watches. */
+/** The wallet's dialog: waits for the app's approval, lets the buyer sign, then for completion. */
 
 import { byId, setText } from "./dom.js";
 import { amountText, command, isClosed, short, unitOf } from "./pi.js";
@@ -9,7 +9,7 @@ const pay = byId("wallet-pay");
 const cancel = byId("wallet-cancel");
 const close = byId("wallet-close");
 
-/** What the dialog says and offers in each stage; the stage is also in `data-stage`. */
+/** The text and buttons of each stage; the stage is also in `data-stage`. */
 const STAGES = {
   approving: { step: "approve", cancel: true, text: "Waiting for the app to approve…" },
   ready: { step: "sign", cancel: true, pay: true, text: "The app has approved. Pay now?" },
@@ -38,10 +38,10 @@ export const startPayment = (payment, { app, network, onAppClosed }) => {
   watchPayment([payment]);
 };
 
-/** What became of the payment, once that is known: `{paymentId, txid}` or `{…, cancelled}`. */
+/** Return the outcome of the payment, once known: `{paymentId, txid}` or `{…, cancelled}`. */
 export const outcomeOf = (paymentId) => awaited(paymentId).promise;
 
-/** The SDK may wait for a payment before its dialog is open, or after it was decided. */
+/** The SDK may wait for a payment before its dialog is open, or after its outcome is known. */
 const awaited = (paymentId) => {
   if (!outcomes.has(paymentId)) {
     const entry = {};
@@ -56,7 +56,7 @@ const settle = (outcome) => {
   awaited(paymentId).resolve({ paymentId, ...outcome });
 };
 
-/** Follow the payment through a fresh look at Pi's books. */
+/** Update the dialog from the latest state of Pi. */
 export const watchPayment = (payments) => {
   const payment = payments.find((each) => each.identifier === current?.payment.identifier);
   if (!payment || current.stage === "signing") return;
@@ -66,7 +66,7 @@ export const watchPayment = (payments) => {
   else if (!payment.signed && isClosed(payment)) settle({ cancelled: true });
 };
 
-/** The app was reloaded or closed: the dialog goes, the payment stays as it is. */
+/** Close the dialog when the app is reloaded or closed; the payment stays as it is. */
 export const forgetPayment = () => {
   current = null;
   closeSheet(sheet);

@@ -1,6 +1,6 @@
-"""A browser (`make test-browser` makes sure that there is one), the shop and Pi as servers, and phones.
+"""A browser (`make test-browser` installs one if necessary), the shop and Pi as servers, and phones.
 
-Shop and Pi are different sites, as in life: 127.0.0.1 and localhost.
+Shop and Pi are different sites, as in reality: 127.0.0.1 and localhost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 from pi_simulator import Simulator
 from pi_simulator.server import running
 from tests.browser.ensure_chromium import find
-from tests.browser.phone import PATIENCE_MILLISECONDS, PI, Phone
+from tests.browser.phone import PI, TIMEOUT_MILLISECONDS, Phone
 from tests.payments.page import shelf
 
 QUIET = (
@@ -30,12 +30,12 @@ QUIET = (
 )
 
 
-expect.set_options(timeout=PATIENCE_MILLISECONDS)
+expect.set_options(timeout=TIMEOUT_MILLISECONDS)
 
 
 @pytest.fixture(scope="session")
 def pi_port() -> int:
-    """A free port for the simulated Pi."""
+    """Return a free port for the simulated Pi."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -44,9 +44,9 @@ def pi_port() -> int:
 
 @pytest.fixture(scope="session")
 def browser(pi_port: int) -> Iterator[Browser]:
-    # Playwright runs an event loop in this thread, which makes Django think that we are asynchronous.
+    # Playwright runs an event loop in this thread, so Django takes this for asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    # The policy of the pages names the address of Pi in the settings; the browser finds it on our port.
+    # The pages' security policy names Pi's address from the settings; the browser maps it to our port.
     found_at = f"--host-resolver-rules=MAP {PI.removeprefix('http://')} 127.0.0.1:{pi_port}"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=find(), args=[*_as_root(), *QUIET, found_at])
@@ -55,13 +55,13 @@ def browser(pi_port: int) -> Iterator[Browser]:
 
 
 def _as_root() -> list[str]:
-    """Chromium refuses to start as root with its sandbox on."""
+    """Return the option without which Chromium refuses to start as root."""
     return ["--no-sandbox"] if os.geteuid() == 0 else []
 
 
 @pytest.fixture
 def pi(settings: Settings, pi_port: int) -> Iterator[Simulator]:
-    """A Pi of this test's own, with real sockets and real time."""
+    """Run a Pi for this test alone, with real sockets and real time."""
     simulator = Simulator(
         api_key=settings.PI_API_KEY, network=settings.PI_NETWORK, app_wallet=settings.PI_WALLET_ADDRESS
     )
@@ -79,7 +79,7 @@ def live_server() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def shop(live_server: LiveServer, transactional_db: None, pi: Simulator) -> str:
-    """The address of a running shop with a `mug` (parcel), a `book` (download) and a `voucher` (code)."""
+    """Return the address of a shop with a `mug` (parcel), a `book` (download) and a `voucher` (code)."""
     cache.clear()
     shelf()
     return str(live_server.url)

@@ -1,4 +1,4 @@
-"""Makes sure of a Chromium for the browser tests: one on the PATH, Debian's, or Playwright's own."""
+"""Find or install a Chromium for the browser tests: one on the PATH, Debian's, or Playwright's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 APT_GET = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", "--yes")
-# Playwright brings a node of its own, which needs libatomic1; a small Debian comes without it.
+# Playwright brings its own node, which needs libatomic1; a minimal Debian lacks it.
 PACKAGES = ("chromium", "libatomic1")
 
 
@@ -44,7 +44,7 @@ def _playwright(*command: str) -> bool:
 
 
 def _runs(*command: str) -> bool:
-    """Run the command in silence; say whether it could be run and succeeded."""
+    """Run the command silently, and return whether it succeeded."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError:

@@ -1,4 +1,4 @@
-"""Whole journeys of buyers, in a real browser, in the frame of a simulated Pi Browser."""
+"""Complete purchases in a real browser, in the frame of a simulated Pi Browser."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pi_simulator.calls import Call
 from tests.browser.phone import PI, Phone
 from tests.catalog.goods import counted
 
-# What Pi's SDK asks of Pi: to open a payment, and which one is incomplete.
+# The calls of Pi's SDK: to create a payment, and to find an incomplete one.
 OPEN = "/v2/payments/user_to_app"
 INCOMPLETE = f"{PI}/v2/payments/incomplete"
 
 
 def only_order() -> tuple[str, int, int]:
-    """The status of the one order there is, its payments, and the codes handed out."""
+    """Return the status of the only order, its payments, and the codes sold."""
     order = Order.objects.get()
     return order.status, order.payments.count(), DeliveredCode.objects.count()
 

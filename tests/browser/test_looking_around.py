@@ -1,4 +1,4 @@
-"""Who may look, and what is said to those who cannot buy: no Pi Browser, not signed in, no JavaScript."""
+"""Visitors who cannot buy: without Pi Browser, not signed in, or without JavaScript."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_without_a_network_the_page_stays_and_says_so(phone: Phone) -> None:
         variant(product(f"Shirt{n}"))
     app = phone.sign_in()
     phone.context.set_offline(True)
-    app.get_by_role("link", name="Voucher").click()  # the last one, far below where the notice begins
+    app.get_by_role("link", name="Voucher").click()  # the last one, far below the notice
     expect(app.get_by_text("We could not load that page")).to_be_in_viewport()
     phone.context.set_offline(False)
 
@@ -214,7 +214,7 @@ def test_nothing_sticks_out_and_everything_can_be_tapped(phone: Phone) -> None:
         app = phone.open(path)
         expect(app.get_by_text("@alice")).to_be_visible()
         expect(app.locator(".waiting:visible")).to_have_count(0)
-        # A phone, a small one, and one for tired eyes.
+        # A phone, a small phone, and one with large text.
         for width, text in ((390, "100%"), (320, "100%"), (390, "200%")):
             phone.change_size(width, text)
             misfits[path, width, text] = app.locator("html").evaluate(MISFITS)

@@ -196,9 +196,7 @@ def test_a_product_that_was_never_ordered_is_deleted(admin_client: Client):
 
 
 @pytest.mark.parametrize("make", [lambda: ordered(variant()).variant, lambda: codes("AAA")])
-def test_a_product_with_orders_or_codes_is_kept_and_unpublishing_is_suggested(
-    admin_client: Client, make
-):
+def test_a_product_with_orders_or_codes_is_kept_and_unpublishing_is_suggested(admin_client: Client, make):
     kept = make()
 
     page = admin_client.post(address("product", "delete", kept.product.pk), {"post": "yes"})

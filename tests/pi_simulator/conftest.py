@@ -1,4 +1,4 @@
-"""A simulated Pi, a pioneer, and a shop's server that speaks to Pi over `requests`."""
+"""A simulated Pi, a pioneer, and a shop's server that calls Pi through `requests`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Shop:
         return self.post(f"/payments/{identifier}/cancel")
 
     def code_of(self, answer: Answer) -> tuple[int, str]:
-        """Status and error code of a refusal."""
+        """Return status and error code of a refusal."""
         return answer[0], answer[1]["error"]
 
     def _read(self, response: requests.Response) -> Answer:
@@ -65,12 +65,12 @@ def shop(pi: Simulator) -> Shop:
 
 @pytest.fixture
 def opened(pi: Simulator, alice: Pioneer) -> str:
-    """A payment that waits for approval."""
+    """Return a payment that waits for approval."""
     return pi.create_payment(alice, amount="1.5", memo="Tea", metadata={"order": "A1"})
 
 
 @pytest.fixture
 def approved(pi: Simulator, opened: str) -> str:
-    """A payment that waits for the buyer."""
+    """Return a payment that waits for the buyer."""
     pi.approve(opened)
     return opened

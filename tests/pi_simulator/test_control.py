@@ -1,4 +1,4 @@
-"""The control room's commands."""
+"""The control panel's commands."""
 
 from __future__ import annotations
 

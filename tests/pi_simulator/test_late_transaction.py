@@ -1,4 +1,4 @@
-"""Money that Pi hears of late: signed in time, recorded after somebody gave the payment up."""
+"""Money that Pi learns of late: signed in time, recorded after the payment was cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Pi answers to what it does not allow, body for body."""
+"""Pi's refusals: status and body of each."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .conftest import Shop
 
 @pytest.fixture
 def sdk(pi: Simulator, alice: Pioneer) -> Shop:
-    """The buyer's browser: the same requests, with a token instead of the key."""
+    """Return the buyer's browser: the same requests, with a token instead of the key."""
     browser = Shop(pi)
     browser.session.headers["Authorization"] = f"Bearer {pi.sign_in(alice)}"
     return browser

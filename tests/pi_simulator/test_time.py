@@ -74,13 +74,13 @@ def test_a_token_ends_with_its_lifetime(pi: Simulator, alice: Pioneer, shop: Sho
 def test_a_checkpoint_brings_everything_back(pi: Simulator, approved: str) -> None:
     alice = pi.pioneer("alice")
     before, balance = pi.payments(), pi.balance_of(alice)
-    bring_back = pi.checkpoint()
+    restore = pi.checkpoint()
 
     for _ in range(2):
         pi.sign(approved)
         pi.create_payment(pi.pioneer("bob"))
         pi.clock.move(seconds=3600)
-        bring_back()
+        restore()
 
         assert pi.payments() == before
         assert pi.balance_of(alice) == balance

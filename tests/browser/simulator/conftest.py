@@ -1,4 +1,4 @@
-"""A real browser holding the simulated phone, which shows a tiny shop."""
+"""A real browser with the simulated phone, which shows a tiny shop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from pi_simulator import Pioneer, Simulator
 from pi_simulator.server import running
-from tests.browser.phone import PATIENCE_MILLISECONDS
+from tests.browser.phone import TIMEOUT_MILLISECONDS
 
 from .tiny_shop import TinyShop, open_shop
 
@@ -27,7 +27,7 @@ class Phone:
         return self.page.frame_locator("#app-frame")
 
     def take_up(self, query: str = "") -> None:
-        """Open the phone; callbacks are repeated ten times a second instead of every ten."""
+        """Open the phone, with callbacks repeated every 0.1 seconds instead of every ten."""
         self.page.goto(f"{self.base}/?repeat=100{query}")
 
     def sign_in(self, *, says: str = "hello alice") -> None:
@@ -42,17 +42,17 @@ class Phone:
         self.page.locator("#wallet-pay").click()
 
     def expect_log(self, text: str) -> None:
-        """The shop's page has written a line with that text."""
+        """Wait until the shop's page has written a line with that text."""
         expect(self.app.locator("#log li").filter(has_text=text).first).to_be_visible()
 
     def expect_status(self, text: str) -> None:
-        """The wallet says so."""
+        """Wait until the wallet shows that text."""
         expect(self.page.locator("#wallet-status")).to_have_text(text)
 
 
 @pytest.fixture
 def pi() -> Simulator:
-    """A Pi that serves the tiny shop and nobody else."""
+    """Return a Pi for the tiny shop."""
     return Simulator()
 
 
@@ -76,9 +76,9 @@ def tiny_shop(pi: Simulator, base: str) -> Iterator[TinyShop]:
 
 @pytest.fixture
 def phone(browser: Browser, base: str, tiny_shop: TinyShop, alice: Pioneer) -> Iterator[Phone]:
-    """The phone in alice's hands; the page must not raise an error of its own."""
+    """Yield alice's phone; fail if its page raises an error."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(PATIENCE_MILLISECONDS)
+    page.set_default_timeout(TIMEOUT_MILLISECONDS)
     mistakes: list[str] = []
     page.on("pageerror", lambda error: mistakes.append(str(error)))
     phone = Phone(page, base)

@@ -1,4 +1,4 @@
-"""The control room beside the phone."""
+"""The control panel beside the phone."""
 
 from __future__ import annotations
 

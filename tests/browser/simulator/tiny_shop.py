@@ -1,6 +1,6 @@
 """The smallest app that takes Pi: a page with two buttons, and a server that asks Pi.
 
-It lives on 127.0.0.1 while the simulator is on localhost, which are two sites to a browser.
+It is served from 127.0.0.1 and the simulator from localhost, which are two sites to a browser.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ document.getElementById("buy").onclick = () => {
     say(`buy failed: ${error.message}`);
   }
 };
-// Only now somebody would hear of a tap.
+// Only now would a tap be noticed.
 for (const button of document.querySelectorAll("button")) button.disabled = false;
 """
 
 
 class TinyShop:
-    """Passes on to Pi what its page asks for. `deaf_to` names steps it does not act on."""
+    """Forwards its page's requests to Pi, except the steps in `deaf_to`, which it answers with 503."""
 
     def __init__(self, pi: Simulator, sdk_origin: str) -> None:
         self.pi = pi
@@ -119,7 +119,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 @contextmanager
 def open_shop(pi: Simulator, sdk_origin: str, port: int = 0) -> Iterator[TinyShop]:
-    """Serve the shop for as long as the block runs."""
+    """Serve the shop while the block runs."""
     shop = TinyShop(pi, sdk_origin)
     server = _Server(("127.0.0.1", port), QuietHandler)
     server.set_app(shop)
