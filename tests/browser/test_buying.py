@@ -41,7 +41,7 @@ def reconcile() -> None:
     list(sweep.reconcile_due(proceed=lambda: True, by=By("reconcile_payments", "reconcile")))
 
 
-def test_one_thing_in_a_few_taps_without_a_cookie_or_a_complaint(phone: Phone) -> None:
+def test_a_buyer_pays_for_one_product_in_a_few_taps_without_a_cookie(phone: Phone) -> None:
     app = phone.sign_in()
 
     app.get_by_role("link", name="Voucher").click()
@@ -55,7 +55,7 @@ def test_one_thing_in_a_few_taps_without_a_cookie_or_a_complaint(phone: Phone) -
     assert (phone.complaints, phone.cookies, phone.context.cookies()) == ([], [], [])
 
 
-def test_several_and_mixed_goods_from_the_basket(phone: Phone) -> None:
+def test_a_buyer_pays_for_a_basket_of_different_goods(phone: Phone) -> None:
     book = Path(django_settings.DOWNLOADS_ROOT) / "goods" / "book.pdf"
     book.parent.mkdir(parents=True, exist_ok=True)
     book.write_bytes(b"once upon a time")
@@ -87,7 +87,7 @@ def test_several_and_mixed_goods_from_the_basket(phone: Phone) -> None:
     assert (phone.complaints, phone.cookies) == ([], [])
 
 
-def test_a_link_that_is_over_leads_to_a_fresh_one(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_download_link_leads_to_a_new_one(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     book = Path(django_settings.DOWNLOADS_ROOT) / "goods" / "book.pdf"
     book.parent.mkdir(parents=True, exist_ok=True)
     book.write_bytes(b"once upon a time")
@@ -108,7 +108,7 @@ def test_a_link_that_is_over_leads_to_a_fresh_one(phone: Phone, monkeypatch: pyt
     assert Path(download.value.path()).read_bytes() == b"once upon a time"
 
 
-def test_cancelled_in_the_wallet_nothing_is_charged_and_it_can_be_paid_again(phone: Phone) -> None:
+def test_an_order_cancelled_in_the_wallet_costs_nothing_and_can_be_paid_later(phone: Phone) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
 
@@ -127,7 +127,7 @@ def test_cancelled_in_the_wallet_nothing_is_charged_and_it_can_be_paid_again(pho
     assert (only_order(), stock("voucher")) == (("fulfilled", 2, 1), (0, 19))
 
 
-def test_a_second_tap_is_no_second_payment(phone: Phone, pi: Simulator) -> None:
+def test_a_second_tap_makes_no_second_payment(phone: Phone, pi: Simulator) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").dblclick()
 
@@ -177,7 +177,7 @@ def test_the_app_closes_after_paying_and_the_buyer_comes_back_when_all_is_done(
     assert only_order() == ("fulfilled", 1, 1)
 
 
-def test_the_app_closes_before_paying_and_the_order_can_be_paid_anew(phone: Phone) -> None:
+def test_the_app_closes_before_paying_and_the_order_can_still_be_paid(phone: Phone) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     app.locator(".pay-button").click()
@@ -191,7 +191,7 @@ def test_the_app_closes_before_paying_and_the_order_can_be_paid_anew(phone: Phon
     expect(app.get_by_text("CODE-000")).to_be_visible()
 
 
-def test_sold_out_while_the_wallet_opens(phone: Phone, pi: Simulator) -> None:
+def test_the_goods_sell_out_while_the_wallet_opens(phone: Phone, pi: Simulator) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     expect(app.locator(".pay-button")).to_be_visible()
@@ -211,7 +211,7 @@ def test_sold_out_while_the_wallet_opens(phone: Phone, pi: Simulator) -> None:
     assert only_order() == ("cancelled", 1, 0)
 
 
-def test_an_earlier_payment_stands_in_the_way_only_until_it_is_settled(phone: Phone, pi: Simulator) -> None:
+def test_an_earlier_payment_blocks_the_next_only_until_it_is_settled(phone: Phone, pi: Simulator) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     pi.faults.add("close_after_paying", times=1)
@@ -233,7 +233,7 @@ def test_an_earlier_payment_stands_in_the_way_only_until_it_is_settled(phone: Ph
 
 
 @pytest.mark.parametrize("step", ["approve", "complete"])
-def test_pi_is_away_for_a_while_and_nothing_is_lost(phone: Phone, pi: Simulator, step: str) -> None:
+def test_pi_is_down_for_a_while_and_no_payment_is_lost(phone: Phone, pi: Simulator, step: str) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     pi.faults.add("down", path=f"/{step}")
@@ -251,7 +251,7 @@ def test_pi_is_away_for_a_while_and_nothing_is_lost(phone: Phone, pi: Simulator,
     assert only_order() == ("fulfilled", 1, 1)
 
 
-def test_a_completion_whose_answer_was_lost_is_asked_for_again(phone: Phone, pi: Simulator) -> None:
+def test_a_completion_whose_answer_was_lost_is_repeated(phone: Phone, pi: Simulator) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     phone.page.clock.install()
@@ -268,7 +268,7 @@ def test_a_completion_whose_answer_was_lost_is_asked_for_again(phone: Phone, pi:
     assert only_order() == ("fulfilled", 1, 1)
 
 
-def test_two_windows_pay_one_order_once(phone: Phone, pi: Simulator) -> None:
+def test_an_order_open_in_two_windows_is_paid_once(phone: Phone, pi: Simulator) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     expect(app.locator(".pay-button")).to_be_visible()
@@ -285,7 +285,7 @@ def test_two_windows_pay_one_order_once(phone: Phone, pi: Simulator) -> None:
     assert [payment["signed"] for payment in pi.state()["payments"]].count(True) == 1
 
 
-def test_an_order_that_ran_out_of_time_is_tried_again(phone: Phone) -> None:
+def test_an_expired_order_can_be_reopened(phone: Phone) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     expect(app.locator(".pay-button")).to_be_visible()
@@ -298,7 +298,7 @@ def test_an_order_that_ran_out_of_time_is_tried_again(phone: Phone) -> None:
     expect(app.get_by_text("CODE-000")).to_be_visible()
 
 
-def test_an_order_whose_time_ends_before_the_buyers_eyes_says_so(phone: Phone, settings: Settings) -> None:
+def test_an_open_page_tells_that_its_order_has_expired(phone: Phone, settings: Settings) -> None:
     settings.ORDER_HOLD_MINUTES = 1
     phone.page.clock.install()
     app = phone.sign_in("/products/voucher/")
@@ -311,7 +311,7 @@ def test_an_order_whose_time_ends_before_the_buyers_eyes_says_so(phone: Phone, s
     expect(app.get_by_role("heading", name="The time ran out")).to_be_visible()
 
 
-def test_a_token_that_is_over_is_renewed_unseen(phone: Phone, settings: Settings) -> None:
+def test_an_expired_token_is_renewed_without_asking_the_buyer(phone: Phone, settings: Settings) -> None:
     app = phone.sign_in("/products/voucher/")
     settings.SECRET_KEY = "a new one, so that every token of before is over"
 
@@ -321,7 +321,9 @@ def test_a_token_that_is_over_is_renewed_unseen(phone: Phone, settings: Settings
     expect(app.get_by_text("CODE-000")).to_be_visible()
 
 
-def test_a_token_that_ends_before_the_open_wallet_stops_no_payment(phone: Phone, settings: Settings) -> None:
+def test_a_token_that_expires_while_the_wallet_is_open_stops_no_payment(
+    phone: Phone, settings: Settings
+) -> None:
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()
     app.locator(".pay-button").click()
@@ -337,7 +339,7 @@ def test_a_token_that_ends_before_the_open_wallet_stops_no_payment(phone: Phone,
     assert f"{phone.shop}/payments/incomplete" not in asked
 
 
-def test_a_payment_that_pi_has_just_opened_is_not_stopped_either(
+def test_an_expired_token_does_not_stop_a_payment_that_pi_has_just_opened(
     phone: Phone, pi: Simulator, settings: Settings
 ) -> None:
     app = phone.sign_in("/products/voucher/")
@@ -357,7 +359,7 @@ def test_a_payment_that_pi_has_just_opened_is_not_stopped_either(
     assert f"{phone.shop}/payments/incomplete" not in asked
 
 
-def test_a_payment_whose_wallet_never_opened_is_given_up(
+def test_a_payment_whose_wallet_never_opened_is_cancelled(
     phone: Phone, pi: Simulator, settings: Settings
 ) -> None:
     def lose_the_answer(call: Call) -> None:

@@ -11,7 +11,7 @@ from tests.browser.phone import PI, SIZE, Phone
 from tests.catalog.goods import product, variant
 
 
-def test_outside_the_pi_browser_one_looks_around_and_is_told_where_to_buy(
+def test_visitors_without_the_pi_browser_can_look_around_and_are_told_where_to_buy(
     browser: Browser, shop: str
 ) -> None:
     page = browser.new_page(viewport=SIZE)
@@ -30,7 +30,7 @@ def test_outside_the_pi_browser_one_looks_around_and_is_told_where_to_buy(
     page.close()
 
 
-def test_a_browser_keeps_the_basket_and_nothing_else(browser: Browser, shop: str) -> None:
+def test_the_browser_stores_only_the_basket(browser: Browser, shop: str) -> None:
     page = browser.new_page(viewport=SIZE)
     page.goto(f"{shop}/products/voucher/")
     page.get_by_role("button", name="Add to basket").click()
@@ -45,7 +45,9 @@ def test_a_browser_keeps_the_basket_and_nothing_else(browser: Browser, shop: str
     page.close()
 
 
-def test_without_the_sdk_the_shop_is_whole_and_says_why_one_cannot_buy(browser: Browser, shop: str) -> None:
+def test_the_shop_without_the_sdk_is_complete_and_says_why_nobody_can_buy(
+    browser: Browser, shop: str
+) -> None:
     page = browser.new_page(viewport=SIZE)
     page.route(f"{PI}/**", lambda route: route.abort())
     page.goto(f"{shop}/products/voucher/")
@@ -58,7 +60,7 @@ def test_without_the_sdk_the_shop_is_whole_and_says_why_one_cannot_buy(browser: 
     page.close()
 
 
-def test_a_tap_before_the_script_has_come_leads_nowhere(browser: Browser, shop: str) -> None:
+def test_a_tap_before_the_script_has_loaded_does_nothing(browser: Browser, shop: str) -> None:
     page = browser.new_page(viewport=SIZE)
     held: list[Route] = []
     page.route("**/shop.js", lambda route: held.append(route))  # noqa: PLW0108  (no built-in method)
@@ -76,7 +78,7 @@ def test_a_tap_before_the_script_has_come_leads_nowhere(browser: Browser, shop: 
     page.close()
 
 
-def test_who_declines_may_look_and_can_change_their_mind(phone: Phone) -> None:
+def test_a_pioneer_who_declines_may_look_around_and_sign_in_later(phone: Phone) -> None:
     app = phone.open("/orders/")
     phone.page.click("#consent-deny")
     expect(app.get_by_text("you can look around but not buy")).to_be_visible()
@@ -88,7 +90,7 @@ def test_who_declines_may_look_and_can_change_their_mind(phone: Phone) -> None:
     expect(app.get_by_text("You have not ordered anything yet")).to_be_visible()
 
 
-def test_a_slow_sign_in_is_waited_for(phone: Phone) -> None:
+def test_the_page_waits_for_a_slow_sign_in(phone: Phone) -> None:
     app = phone.open()
     expect(app.get_by_text("Still waiting for Pi to sign you in")).to_be_visible()
 
@@ -98,7 +100,7 @@ def test_a_slow_sign_in_is_waited_for(phone: Phone) -> None:
     expect(app.get_by_text("Still waiting for Pi to sign you in")).to_be_hidden()
 
 
-def test_pi_that_cannot_say_who_it_is_is_asked_again(phone: Phone, pi: Simulator) -> None:
+def test_a_failed_sign_in_can_be_repeated(phone: Phone, pi: Simulator) -> None:
     pi.faults.add("down", path="/me", times=1)
     app = phone.open()
     phone.page.clock.install()
@@ -110,7 +112,7 @@ def test_pi_that_cannot_say_who_it_is_is_asked_again(phone: Phone, pi: Simulator
     expect(app.get_by_text("@alice")).to_be_visible()
 
 
-def test_pi_is_asked_once_who_it_is_however_many_pages_one_looks_at(phone: Phone, pi: Simulator) -> None:
+def test_a_visit_of_many_pages_signs_in_once(phone: Phone, pi: Simulator) -> None:
     app = phone.sign_in()
 
     app.get_by_role("link", name="Mug").click()
@@ -140,7 +142,7 @@ def test_the_keyboard_alone_is_enough_to_buy(phone: Phone) -> None:
     expect(app.get_by_text("CODE-000")).to_be_visible()
 
 
-def test_without_javascript_everything_for_sale_can_be_read(browser: Browser, shop: str) -> None:
+def test_the_catalogue_can_be_read_without_javascript(browser: Browser, shop: str) -> None:
     page: Page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(shop)
     page.get_by_role("link", name="Voucher").click()
@@ -157,7 +159,7 @@ def test_a_page_that_does_not_exist_says_so_without_leaving_the_shop(phone: Phon
     expect(app.get_by_role("heading", name="We cannot show this order")).to_be_visible()
 
 
-def test_a_product_that_was_just_taken_down_is_told_like_any_other_page(phone: Phone) -> None:
+def test_an_unpublished_product_shows_the_not_found_page(phone: Phone) -> None:
     app = phone.sign_in()
     Product.objects.filter(slug="mug").update(published=False)
 
@@ -167,7 +169,7 @@ def test_a_product_that_was_just_taken_down_is_told_like_any_other_page(phone: P
     expect(app.get_by_text("@alice")).to_be_visible()
 
 
-def test_without_a_network_the_page_stays_and_says_so(phone: Phone) -> None:
+def test_a_page_stays_and_says_so_when_the_network_fails(phone: Phone) -> None:
     for n in range(8):
         variant(product(f"Shirt{n}"))
     app = phone.sign_in()
@@ -201,7 +203,7 @@ MISFITS = """() => {
 }"""
 
 
-def test_nothing_sticks_out_and_everything_can_be_tapped(phone: Phone) -> None:
+def test_every_page_fits_the_screen_and_its_controls_can_be_tapped(phone: Phone) -> None:
     Product.objects.filter(slug="mug").update(name=LONG)
     app = phone.sign_in("/products/voucher/")
     app.get_by_role("button", name="Buy now").click()

@@ -14,25 +14,25 @@ from .conftest import Answer, Shop
 
 
 @pytest.fixture
-def room(pi: Simulator) -> requests.Session:
+def panel(pi: Simulator) -> requests.Session:
     session = requests.Session()
     session.mount("http://", pi.adapter())
     return session
 
 
-def command(room: requests.Session, path: str, /, **fields: Any) -> Answer:
-    response = room.post(f"http://localhost:8314/_control{path}", json=fields)
+def command(panel: requests.Session, path: str, /, **fields: Any) -> Answer:
+    response = panel.post(f"http://localhost:8314/_control{path}", json=fields)
     return response.status_code, response.json()
 
 
 def test_the_state_shows_everything_and_no_secret(
-    pi: Simulator, room: requests.Session, shop: Shop, approved: str
+    pi: Simulator, panel: requests.Session, shop: Shop, approved: str
 ) -> None:
     token = pi.sign_in(pi.pioneer("alice"))
     shop.payment(approved)
     pi.faults.add("latency", seconds=2)
 
-    text = room.get("http://localhost:8314/_control/state").text
+    text = panel.get("http://localhost:8314/_control/state").text
 
     state = json.loads(text)
     assert [pioneer["username"] for pioneer in state["pioneers"]] == ["alice"]
@@ -43,76 +43,78 @@ def test_the_state_shows_everything_and_no_secret(
     assert token not in text
 
 
-def test_a_pioneer_is_made_and_filled(pi: Simulator, room: requests.Session) -> None:
-    status, pioneer = command(room, "/pioneers", username="carol", balance="3.5")
+def test_a_pioneer_is_created_with_a_balance(pi: Simulator, panel: requests.Session) -> None:
+    status, pioneer = command(panel, "/pioneers", username="carol", balance="3.5")
 
     assert (status, pioneer["uid"]) == (200, pi.pioneer("carol").uid)
     assert str(pi.balance_of(pi.pioneer("carol"))) == "3.5"
 
 
-def test_a_sign_in_gives_a_token_that_pi_knows(room: requests.Session, shop: Shop) -> None:
-    _, answer = command(room, "/sign_in", username="carol", scopes=["username"])
+def test_a_sign_in_gives_a_token_that_pi_knows(panel: requests.Session, shop: Shop) -> None:
+    _, answer = command(panel, "/sign_in", username="carol", scopes=["username"])
 
     shop.session.headers["Authorization"] = f"Bearer {answer['accessToken']}"
     assert shop.get("/me")[1]["username"] == "carol"
 
 
-def test_signing_says_whether_the_app_is_closed(pi: Simulator, room: requests.Session, approved: str) -> None:
+def test_signing_says_whether_the_app_is_closed(
+    pi: Simulator, panel: requests.Session, approved: str
+) -> None:
     pi.faults.add("close_after_paying", times=1)
 
-    answer = command(room, f"/payments/{approved}/sign")
+    answer = command(panel, f"/payments/{approved}/sign")
 
     assert answer == (200, {"txid": pi.txid_of(approved), "close_app": True})
 
 
-def test_the_books_show_every_payment_and_what_the_chain_knows(
-    pi: Simulator, room: requests.Session, approved: str
+def test_the_payments_are_listed_with_their_transactions_on_the_chain(
+    pi: Simulator, panel: requests.Session, approved: str
 ) -> None:
     txid = pi.sign(approved, recorded=False)
     other = pi.create_payment(pi.pioneer("bob"))
 
-    books = room.get("http://localhost:8314/_control/payments").json()["payments"]
+    listed = panel.get("http://localhost:8314/_control/payments").json()["payments"]
 
-    assert [(p["identifier"], p["transaction"], p["on_chain"]) for p in books] == [
+    assert [(p["identifier"], p["transaction"], p["on_chain"]) for p in listed] == [
         (approved, None, txid),
         (other, None, None),
     ]
 
 
 @pytest.mark.parametrize(("verb", "flag"), [("cancel", "user_cancelled"), ("expire", "cancelled")])
-def test_the_buyer_cancels_or_waits_too_long(
-    pi: Simulator, room: requests.Session, opened: str, verb: str, flag: str
+def test_a_payment_can_be_cancelled_or_expired(
+    pi: Simulator, panel: requests.Session, opened: str, verb: str, flag: str
 ) -> None:
-    status, _ = command(room, f"/payments/{opened}/{verb}")
+    status, _ = command(panel, f"/payments/{opened}/{verb}")
 
     assert (status, pi.payment(opened)["status"][flag]) == (200, True)
 
 
-def test_a_late_transaction_is_recorded(pi: Simulator, room: requests.Session, approved: str) -> None:
-    command(room, f"/payments/{approved}/sign", recorded=False)
+def test_a_late_transaction_is_recorded(pi: Simulator, panel: requests.Session, approved: str) -> None:
+    command(panel, f"/payments/{approved}/sign", recorded=False)
     assert pi.payment(approved)["transaction"] is None
 
-    command(room, f"/payments/{approved}/record")
+    command(panel, f"/payments/{approved}/record")
 
     assert pi.payment(approved)["transaction"]["txid"] == pi.txid_of(approved)
 
 
-def test_faults_are_switched_on_and_off(pi: Simulator, room: requests.Session) -> None:
-    command(room, "/faults", kind="latency", seconds=2, path="approve")
-    command(room, "/faults", kind="down")
-    command(room, "/faults/clear", kind="down")
+def test_faults_are_switched_on_and_off(pi: Simulator, panel: requests.Session) -> None:
+    command(panel, "/faults", kind="latency", seconds=2, path="approve")
+    command(panel, "/faults", kind="down")
+    command(panel, "/faults/clear", kind="down")
 
     assert [(f.kind, f.seconds, f.path) for f in pi.faults.armed] == [("latency", 2, "approve")]
 
 
-def test_the_clock_is_moved(pi: Simulator, room: requests.Session) -> None:
-    command(room, "/clock", seconds=3600)
+def test_the_clock_is_moved(pi: Simulator, panel: requests.Session) -> None:
+    command(panel, "/clock", seconds=3600)
 
     assert 3600 <= pi.clock.offset < 3601
 
 
-def test_reset_forgets_the_payments(pi: Simulator, room: requests.Session, opened: str) -> None:
-    command(room, "/reset")
+def test_reset_forgets_the_payments(pi: Simulator, panel: requests.Session, opened: str) -> None:
+    command(panel, "/reset")
 
     assert pi.state()["payments"] == []
 
@@ -135,10 +137,10 @@ def test_reset_forgets_the_payments(pi: Simulator, room: requests.Session, opene
         ("/teapot", {}, 404),
     ],
 )
-def test_mistakes_are_answered(
-    room: requests.Session, path: str, fields: dict[str, object], status: int
+def test_invalid_commands_are_refused(
+    panel: requests.Session, path: str, fields: dict[str, object], status: int
 ) -> None:
-    assert command(room, path, **fields)[0] == status
+    assert command(panel, path, **fields)[0] == status
 
 
 @pytest.mark.parametrize(
@@ -150,12 +152,12 @@ def test_mistakes_are_answered(
         ("http://localhost:8314", {"Content-Type": "text/plain"}),
     ],
 )
-def test_nobody_from_elsewhere_is_obeyed(
-    pi: Simulator, room: requests.Session, opened: str, url: str, headers: dict[str, str]
+def test_commands_from_other_machines_and_sites_are_refused(
+    pi: Simulator, panel: requests.Session, opened: str, url: str, headers: dict[str, str]
 ) -> None:
     headers = {"Content-Type": "application/json"} | headers
 
-    response = room.post(f"{url}/_control/reset", data="{}", headers=headers)
+    response = panel.post(f"{url}/_control/reset", data="{}", headers=headers)
 
     assert response.status_code == 403
     assert pi.payment(opened)

@@ -16,7 +16,7 @@ def is_approved(pi: Simulator, identifier: str) -> bool:
     return bool(pi.payment(identifier)["status"]["developer_approved"])
 
 
-def test_a_lost_answer_leaves_the_deed_done(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_pi_acts_although_its_answer_is_lost(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("lose_answer", path="approve", times=1)
 
     with pytest.raises(requests.ReadTimeout):
@@ -25,7 +25,7 @@ def test_a_lost_answer_leaves_the_deed_done(pi: Simulator, shop: Shop, opened: s
     assert is_approved(pi, opened)
 
 
-def test_a_refusal_leaves_nothing_done(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_pi_does_nothing_on_a_refusal(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("refuse", status=503, body={"error": "maintenance"})
 
     assert shop.approve(opened) == (503, {"error": "maintenance"})
@@ -33,7 +33,9 @@ def test_a_refusal_leaves_nothing_done(pi: Simulator, shop: Shop, opened: str) -
 
 
 @pytest.mark.parametrize(("kind", "done"), [("html", False), ("html_after", True)])
-def test_a_crash_answers_a_page(pi: Simulator, shop: Shop, opened: str, kind: str, done: bool) -> None:
+def test_a_crash_answers_with_an_html_page(
+    pi: Simulator, shop: Shop, opened: str, kind: str, done: bool
+) -> None:
     pi.faults.add(kind)  # type: ignore[arg-type]
 
     response = shop.session.post(f"{pi.url}/payments/{opened}/approve")
@@ -61,7 +63,7 @@ def test_nonsense_is_json_of_another_shape(pi: Simulator, shop: Shop, opened: st
     assert not is_approved(pi, opened)
 
 
-def test_when_pi_is_down_it_hears_nothing(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_pi_receives_no_call_while_it_is_down(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("down")
 
     with pytest.raises(requests.ConnectionError):
@@ -70,7 +72,7 @@ def test_when_pi_is_down_it_hears_nothing(pi: Simulator, shop: Shop, opened: str
     assert pi.calls == []
 
 
-def test_a_slow_answer_takes_its_time(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_a_slow_answer_is_delayed(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("latency", seconds=0.05)
     started = time.monotonic()
 
@@ -79,7 +81,7 @@ def test_a_slow_answer_takes_its_time(pi: Simulator, shop: Shop, opened: str) ->
     assert time.monotonic() - started >= 0.05
 
 
-def test_a_slower_answer_than_the_caller_waits_is_lost(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_an_answer_later_than_the_callers_timeout_is_lost(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("latency", seconds=30)
 
     with pytest.raises(requests.ReadTimeout):
@@ -88,7 +90,7 @@ def test_a_slower_answer_than_the_caller_waits_is_lost(pi: Simulator, shop: Shop
     assert is_approved(pi, opened)
 
 
-def test_virtual_time_waits_for_nobody(opened: str) -> None:
+def test_virtual_time_moves_the_clock_instead_of_waiting(opened: str) -> None:
     pi = Simulator(virtual_time=True)
     pi.faults.add("latency", seconds=30)
     before = pi.clock.now()
@@ -98,7 +100,7 @@ def test_virtual_time_waits_for_nobody(opened: str) -> None:
     assert (pi.clock.now() - before).total_seconds() >= 30
 
 
-def test_a_fault_strikes_only_its_path_and_as_often_as_told(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_a_fault_applies_to_its_path_and_number_of_calls(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("refuse", path="approve", times=1)
 
     assert shop.payment(opened)[0] == 200
@@ -116,12 +118,12 @@ def test_faults_are_removed_by_kind_or_all_at_once(pi: Simulator, shop: Shop, op
     assert shop.payment(opened)[0] == 200
 
 
-def test_an_unknown_fault_is_a_mistake(pi: Simulator) -> None:
+def test_an_unknown_fault_raises_an_error(pi: Simulator) -> None:
     with pytest.raises(ValueError, match="no such fault"):
         pi.faults.add("gremlins")  # type: ignore[arg-type]
 
 
-def test_a_browsers_own_calls_are_spared(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_faults_do_not_apply_to_calls_of_browsers(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.faults.add("down")
 
     status, _ = shop.get(f"/payments/{opened}", headers={"Origin": "http://127.0.0.1:8000"})
@@ -129,7 +131,7 @@ def test_a_browsers_own_calls_are_spared(pi: Simulator, shop: Shop, opened: str)
     assert status == 200
 
 
-def test_calls_are_remembered_in_order(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_calls_are_recorded_in_order(pi: Simulator, shop: Shop, opened: str) -> None:
     shop.approve(opened)
     shop.get("/payments/incomplete_server_payments")
 
@@ -154,7 +156,7 @@ def test_a_rival_may_act_before_the_answer_leaves(pi: Simulator, shop: Shop, ope
     assert pi.payment(opened)["transaction"]["txid"] == pi.txid_of(opened)
 
 
-def test_a_rival_may_ask_over_http_itself(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_a_rival_may_call_pi_over_http(pi: Simulator, shop: Shop, opened: str) -> None:
     def rival(call: Call) -> None:
         pi.before_call = None
         shop.approve(opened)

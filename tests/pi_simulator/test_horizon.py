@@ -33,7 +33,7 @@ def test_a_signed_payment_is_a_transaction_with_its_identifier_as_memo(
     assert (transaction["source_account"], transaction["fee_charged"]) == (alice.wallet, "100000")
 
 
-def test_its_operation_is_one_native_payment(
+def test_the_operation_of_a_transaction_is_one_native_payment(
     pi: Simulator, alice: Pioneer, shop: Shop, approved: str
 ) -> None:
     txid = pi.sign(approved)
@@ -89,7 +89,7 @@ def test_anybody_may_send_money_with_any_memo(pi: Simulator, alice: Pioneer, sho
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=x", "?cursor=²", f"?limit={'9' * 5000}"])
-def test_a_strange_page_is_the_usual_one(pi: Simulator, shop: Shop, approved: str, query: str) -> None:
+def test_invalid_paging_parameters_are_ignored(pi: Simulator, shop: Shop, approved: str, query: str) -> None:
     txid = pi.sign(approved)
 
     _, page = look(pi, shop, f"/accounts/{pi.app_wallet}/transactions{query}")
@@ -114,7 +114,7 @@ def test_the_last_ledger_has_just_closed(pi: Simulator, shop: Shop) -> None:
     assert timedelta(0) <= pi.clock.now() - closed_at <= timedelta(seconds=5)
 
 
-def test_what_is_unknown_gets_horizons_problem_document(pi: Simulator, shop: Shop) -> None:
+def test_an_unknown_resource_gets_horizons_problem_document(pi: Simulator, shop: Shop) -> None:
     response = shop.session.get(f"{pi.horizon_url}/transactions/{'0' * 64}")
 
     assert response.headers["Content-Type"].startswith("application/problem+json")

@@ -38,7 +38,7 @@ def test_a_revived_payment_can_be_completed_and_blocks_until_then(
     assert pi.incomplete_payment_of(alice) is None
 
 
-def test_pi_may_also_leave_it_cancelled_for_good(
+def test_pi_may_leave_a_cancelled_payment_cancelled_in_spite_of_its_transaction(
     pi: Simulator, alice: Pioneer, shop: Shop, approved: str
 ) -> None:
     pi.quirks.late_transaction_revives = False

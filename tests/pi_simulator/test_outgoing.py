@@ -39,7 +39,7 @@ def test_a_payment_to_a_pioneer_is_approved_from_the_start(pi: Simulator, alice:
         ({"uid": "nobody"}, (404, "user_not_found")),
     ],
 )
-def test_bad_terms_are_refused(
+def test_an_outgoing_payment_with_invalid_terms_is_refused(
     pi: Simulator, alice: Pioneer, shop: Shop, changes: dict[str, object], code: tuple[int, str]
 ) -> None:
     pi.sign_in(alice, scopes=ALL_SCOPES)
@@ -62,7 +62,7 @@ def test_the_pioneer_must_have_shared_the_wallet(pi: Simulator, alice: Pioneer, 
     )
 
 
-def test_one_at_a_time(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+def test_a_second_outgoing_payment_must_wait_for_the_first(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     first = pi.create_outgoing(alice)
 
     status, body = ask(shop, alice.uid)
@@ -74,7 +74,7 @@ def test_one_at_a_time(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     )
 
 
-def test_the_ongoing_one_can_be_found_again(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+def test_the_ongoing_outgoing_payment_is_listed(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     ongoing = pi.create_outgoing(alice, "0.5", "Refund", {"refund": 1})
 
     answer = shop.get("/payments/incomplete_server_payments")
@@ -82,13 +82,15 @@ def test_the_ongoing_one_can_be_found_again(pi: Simulator, alice: Pioneer, shop:
     assert answer == (200, {"incomplete_server_payments": [pi.payment(ongoing)]})
 
 
-def test_approving_it_is_an_error(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+def test_an_outgoing_payment_cannot_be_approved(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     ongoing = pi.create_outgoing(alice)
 
     assert shop.code_of(shop.approve(ongoing)) == (400, "already_approved")
 
 
-def test_pi_shows_no_transaction_until_it_is_completed(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+def test_pi_shows_no_transaction_until_the_outgoing_payment_is_completed(
+    pi: Simulator, alice: Pioneer, shop: Shop
+) -> None:
     ongoing = pi.create_outgoing(alice, "0.5")
     txid = pi.sign(ongoing)
     assert shop.payment(ongoing)[1]["transaction"] is None
@@ -100,7 +102,7 @@ def test_pi_shows_no_transaction_until_it_is_completed(pi: Simulator, alice: Pio
     assert shop.get("/payments/incomplete_server_payments")[1] == {"incomplete_server_payments": []}
 
 
-def test_it_is_not_the_pioneers_incomplete_payment(pi: Simulator, alice: Pioneer) -> None:
+def test_an_outgoing_payment_is_not_the_pioneers_incomplete_payment(pi: Simulator, alice: Pioneer) -> None:
     pi.create_outgoing(alice)
 
     assert pi.incomplete_payment_of(alice) is None

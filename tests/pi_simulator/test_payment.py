@@ -57,7 +57,7 @@ def test_fields_come_in_the_order_of_real_answers(pi: Simulator, opened: str) ->
     ]
 
 
-def test_identifier_uid_and_wallets_have_pis_shapes(pi: Simulator, alice: Pioneer, opened: str) -> None:
+def test_identifier_uid_and_wallets_have_pis_formats(pi: Simulator, alice: Pioneer, opened: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9]{28}", opened)
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-.{12}", alice.uid)
     assert re.fullmatch(r"G[A-Z2-7]{55}", alice.wallet)
@@ -142,7 +142,7 @@ def test_the_wallet_refuses_to_sign_twice(pi: Simulator, approved: str) -> None:
         pi.sign(approved)
 
 
-def test_the_wallet_refuses_what_the_buyer_does_not_have(pi: Simulator, approved: str) -> None:
+def test_the_wallet_refuses_more_than_the_balance(pi: Simulator, approved: str) -> None:
     pi.pioneer("alice", balance="1.5")
 
     with pytest.raises(SimulatorRefusal, match="insufficient_balance"):
@@ -185,7 +185,7 @@ def test_other_pioneers_and_other_apps_are_not_blocked(pi: Simulator, alice: Pio
         (("cancel_by_user",), False),
     ],
 )
-def test_incomplete_is_what_waits_for_something(
+def test_an_incomplete_payment_is_one_that_waits_for_something(
     pi: Simulator, alice: Pioneer, opened: str, steps: tuple[str, ...], found: bool
 ) -> None:
     for step in steps:
@@ -195,7 +195,7 @@ def test_incomplete_is_what_waits_for_something(
     assert pi.incomplete_payment_of(alice) == (pi.payment(opened) if found else None)
 
 
-def test_same_name_is_the_same_pioneer_after_a_restart(alice: Pioneer) -> None:
+def test_a_name_has_the_same_uid_and_wallet_after_a_restart(alice: Pioneer) -> None:
     assert Simulator().pioneer("alice") == alice
 
 
@@ -210,13 +210,13 @@ def test_a_pioneer_known_from_before_a_reset_can_buy_again(
     assert pi.balance_of(alice) == Decimal(100)
 
 
-def test_reset_forgets_everybody(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_reset_deletes_all_pioneers_and_payments(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.reset()
 
     assert shop.code_of(shop.payment(opened)) == (404, "payment_not_found")
 
 
-def test_a_forgotten_payment_is_unknown_to_whoever_asks(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_a_forgotten_payment_is_not_found(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.forget(opened)
 
     assert shop.code_of(shop.payment(opened)) == (404, "payment_not_found")

@@ -87,7 +87,7 @@ def test_a_second_completion_is_refused(
     assert shop.code_of(shop.complete(approved, txid)) == code
 
 
-def test_completing_without_txid_is_refused(pi: Simulator, shop: Shop, approved: str) -> None:
+def test_a_completion_without_txid_is_refused(pi: Simulator, shop: Shop, approved: str) -> None:
     pi.sign(approved)
 
     answer = shop.post(f"/payments/{approved}/complete")
@@ -117,13 +117,17 @@ def test_the_transaction_of_another_payment_fails_the_verification(
     )
 
 
-def test_another_txid_than_the_recorded_one_is_a_mismatch(pi: Simulator, shop: Shop, approved: str) -> None:
+def test_completing_with_another_txid_than_the_recorded_one_is_refused(
+    pi: Simulator, shop: Shop, approved: str
+) -> None:
     pi.sign(approved)
 
     assert shop.code_of(shop.complete(approved, NOWHERE)) == (400, "txid_mismatch")
 
 
-def test_an_unverified_transaction_does_not_complete(pi: Simulator, shop: Shop, approved: str) -> None:
+def test_a_payment_with_an_unverified_transaction_cannot_be_completed(
+    pi: Simulator, shop: Shop, approved: str
+) -> None:
     txid = pi.sign(approved, verified=False)
     assert shop.payment(approved)[1]["transaction"]["verified"] is False
 
@@ -132,7 +136,7 @@ def test_an_unverified_transaction_does_not_complete(pi: Simulator, shop: Shop, 
     assert shop.complete(approved, txid)[0] == 200
 
 
-def test_a_cancelled_payment_does_not_complete(pi: Simulator, shop: Shop, approved: str) -> None:
+def test_a_cancelled_payment_cannot_be_completed(pi: Simulator, shop: Shop, approved: str) -> None:
     pi.cancel(approved)
 
     assert shop.code_of(shop.complete(approved, NOWHERE)) == (400, "cancelled_payment")
@@ -164,7 +168,7 @@ def test_a_second_cancellation_is_refused(pi: Simulator, shop: Shop, approved: s
     assert shop.code_of(shop.cancel(approved)) == (400, "cancelled_payment")
 
 
-def test_the_status_of_a_code_can_be_set(pi: Simulator, shop: Shop, approved: str) -> None:
+def test_the_http_status_of_an_error_code_can_be_set(pi: Simulator, shop: Shop, approved: str) -> None:
     pi.quirks.statuses["already_approved"] = 409
 
     assert shop.code_of(shop.approve(approved)) == (409, "already_approved")

@@ -36,7 +36,7 @@ def test_a_served_simulator_names_its_own_address(pi: Simulator, base: str, appr
 
 
 @pytest.mark.parametrize(("kind", "done"), [("lose_answer", True), ("down", False)])
-def test_an_answer_that_never_comes_is_a_closed_connection(
+def test_a_lost_answer_closes_the_connection(
     pi: Simulator, base: str, opened: str, kind: str, done: bool
 ) -> None:
     pi.faults.add(kind)  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def test_an_answer_that_never_comes_is_a_closed_connection(
     assert pi.payment(opened)["status"]["developer_approved"] is done
 
 
-def test_each_call_is_one_line_of_log_without_the_key(
+def test_each_call_is_one_log_line_without_the_key(
     pi: Simulator, base: str, opened: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="pi_simulator")
@@ -75,13 +75,13 @@ def test_a_page_of_the_shop_may_call_the_api_from_another_origin(base: str) -> N
         ("/static/%2e%2e/simulator.py", 404, "application/json; charset=utf-8"),
     ],
 )
-def test_pages_are_served_and_nothing_else(base: str, path: str, status: int, kind: str) -> None:
+def test_the_server_serves_its_pages_and_no_other_files(base: str, path: str, status: int, kind: str) -> None:
     answer = requests.get(base + path, timeout=5)
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, kind)
 
 
-def test_the_phone_allows_nothing_from_outside(base: str) -> None:
+def test_the_phones_policy_allows_no_other_origins(base: str) -> None:
     policy = requests.get(base, timeout=5).headers["Content-Security-Policy"]
 
     assert "default-src 'none'" in policy

@@ -32,7 +32,7 @@ def test_me_names_the_pioneer_and_the_scopes(alice: Pioneer, sdk: Shop) -> None:
     }
 
 
-def test_me_tells_nothing_that_was_not_granted(pi: Simulator, alice: Pioneer, sdk: Shop) -> None:
+def test_me_contains_only_what_was_granted(pi: Simulator, alice: Pioneer, sdk: Shop) -> None:
     token = pi.sign_in(alice, scopes=("payments",))
     sdk.session.headers["Authorization"] = f"Bearer {token}"
 
@@ -87,7 +87,7 @@ def test_the_sdk_finds_an_incomplete_payment(pi: Simulator, sdk: Shop, opened: s
     )
 
 
-def test_the_sdk_finds_nothing_when_all_is_done(sdk: Shop) -> None:
+def test_the_sdk_finds_no_completed_payment(sdk: Shop) -> None:
     assert sdk.get("/payments/incomplete") == (200, {"exists": False, "payment": None})
 
 
@@ -99,7 +99,7 @@ def test_the_sdk_reports_a_transaction(pi: Simulator, sdk: Shop, approved: str) 
     assert (status, payment["transaction"]["verified"]) == (200, True)
 
 
-def test_the_sdk_reports_no_one_elses_transaction(pi: Simulator, sdk: Shop) -> None:
+def test_the_sdk_cannot_report_another_pioneers_transaction(pi: Simulator, sdk: Shop) -> None:
     others = pi.create_payment(pi.pioneer("bob"))
 
     answer = sdk.post(f"/payments/{others}/verify_transaction")

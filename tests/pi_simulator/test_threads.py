@@ -28,7 +28,7 @@ def all_at_once(actions: list[Callable[[], object]]) -> None:
         thread.join()
 
 
-def test_one_of_many_approvals_is_the_first(pi: Simulator, opened: str) -> None:
+def test_only_one_of_many_concurrent_approvals_succeeds(pi: Simulator, opened: str) -> None:
     statuses: list[int] = []
 
     all_at_once([lambda: statuses.append(Shop(pi).approve(opened)[0])] * 16)
@@ -36,7 +36,7 @@ def test_one_of_many_approvals_is_the_first(pi: Simulator, opened: str) -> None:
     assert Counter(statuses) == {200: 1, 400: 15}
 
 
-def test_money_is_conserved_when_many_pay(pi: Simulator) -> None:
+def test_concurrent_payments_conserve_money(pi: Simulator) -> None:
     before = pi.balance_of(pi.app_wallet)
     payments = [pi.create_payment(pi.pioneer(f"buyer{n}"), amount="0.1") for n in range(16)]
     for payment in payments:

@@ -46,7 +46,7 @@ def test_an_expired_payment_does_not_block_the_buyer(pi: Simulator, alice: Pione
     assert pi.incomplete_payment_of(alice) is None
 
 
-def test_the_window_can_be_over_at_once(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+def test_the_approval_window_can_elapse_at_once(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     pi.faults.add("approval_elapses", times=1)
     late, later = pi.create_payment(alice), pi.create_payment(pi.pioneer("bob"))
 
@@ -62,7 +62,7 @@ def test_the_clock_only_moves_forward(pi: Simulator) -> None:
         pi.clock.move(seconds=-1)
 
 
-def test_a_token_ends_with_its_lifetime(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+def test_a_token_expires_after_its_lifetime(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     token = pi.sign_in(alice, lifetime=600)
     shop.session.headers["Authorization"] = f"Bearer {token}"
 
@@ -71,7 +71,7 @@ def test_a_token_ends_with_its_lifetime(pi: Simulator, alice: Pioneer, shop: Sho
     assert shop.get("/me")[0] == 401
 
 
-def test_a_checkpoint_brings_everything_back(pi: Simulator, approved: str) -> None:
+def test_a_checkpoint_restores_all_data_and_the_time(pi: Simulator, approved: str) -> None:
     alice = pi.pioneer("alice")
     before, balance = pi.payments(), pi.balance_of(alice)
     restore = pi.checkpoint()

@@ -34,12 +34,12 @@ def test_an_amount_is_written_digit_for_digit(amount: str, exponents: wire.Expon
 @pytest.mark.parametrize(
     "amount", ["0", "-1", "1.00000001", "NaN", "Infinity", "", "x", 1.5, True, "1e999", 10**100]
 )
-def test_what_is_no_exact_amount_is_refused(amount: object) -> None:
+def test_an_inexact_amount_is_refused(amount: object) -> None:
     with pytest.raises(ValueError, match="amount"):
         wire.exact_amount(amount)
 
 
-def test_an_amount_survives_the_journey(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
+def test_an_amount_survives_the_round_trip_through_json(pi: Simulator, alice: Pioneer, shop: Shop) -> None:
     payment = pi.create_payment(alice, amount="0.1234567")
 
     response = shop.session.get(f"{pi.url}/payments/{payment}")
@@ -47,7 +47,7 @@ def test_an_amount_survives_the_journey(pi: Simulator, alice: Pioneer, shop: Sho
     assert '"amount":0.1234567,' in response.text
 
 
-def test_pi_may_write_exponents_and_keys_nobody_knows(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_answers_may_contain_exponents_and_unknown_keys(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.quirks.exponent_amounts = "always"
     pi.quirks.extra_keys = {"novelty": [1, None]}
 
@@ -58,12 +58,12 @@ def test_pi_may_write_exponents_and_keys_nobody_knows(pi: Simulator, shop: Shop,
 
 
 @pytest.mark.parametrize("text", ["", "{", "NaN", '{"a": Infinity}', "[" * 100_000, "[" * 66 + "]" * 66])
-def test_what_is_no_json_is_refused(text: str) -> None:
+def test_invalid_json_is_refused(text: str) -> None:
     with pytest.raises(wire.NotJson):
         wire.loads(text)
 
 
-def test_pi_can_be_made_to_lie(pi: Simulator, shop: Shop, opened: str) -> None:
+def test_fields_of_pis_answers_can_be_replaced(pi: Simulator, shop: Shop, opened: str) -> None:
     pi.tamper(opened, amount="7", network="Pi Network", metadata={"order": "B2"})
 
     payment = shop.payment(opened)[1]
@@ -75,6 +75,6 @@ def test_pi_can_be_made_to_lie(pi: Simulator, shop: Shop, opened: str) -> None:
     )
 
 
-def test_a_lie_about_a_field_that_is_not_there_is_a_mistake(pi: Simulator, opened: str) -> None:
+def test_replacing_an_unknown_field_raises_an_error(pi: Simulator, opened: str) -> None:
     with pytest.raises(ValueError, match="a payment has no colour"):
         pi.tamper(opened, colour="red")

@@ -40,7 +40,7 @@ def test_a_pioneer_signs_in_and_pays(pi: Simulator, phone: Phone) -> None:
     expect(phone.page.locator("#wallet")).to_be_hidden()
 
 
-def test_nobody_can_pay_before_the_app_has_approved(phone: Phone, tiny_shop: TinyShop) -> None:
+def test_the_buyer_cannot_pay_before_the_app_has_approved(phone: Phone, tiny_shop: TinyShop) -> None:
     tiny_shop.deaf_to = {"approve"}
     phone.sign_in()
     phone.buy()
@@ -65,7 +65,9 @@ def test_a_callback_is_made_six_times_in_all(phone: Phone, tiny_shop: TinyShop) 
     expect(calls).to_have_count(6)
 
 
-def test_completion_is_asked_for_until_it_is_done(phone: Phone, tiny_shop: TinyShop) -> None:
+def test_the_completion_callback_is_repeated_until_the_payment_is_completed(
+    phone: Phone, tiny_shop: TinyShop
+) -> None:
     tiny_shop.deaf_to = {"complete"}
     phone.sign_in()
     phone.buy()
@@ -78,7 +80,7 @@ def test_completion_is_asked_for_until_it_is_done(phone: Phone, tiny_shop: TinyS
     phone.expect_status("Done ✓")
 
 
-def test_the_buyer_cancels(pi: Simulator, phone: Phone) -> None:
+def test_the_buyer_can_cancel_in_the_wallet(pi: Simulator, phone: Phone) -> None:
     phone.sign_in()
     phone.buy()
 
@@ -89,7 +91,7 @@ def test_the_buyer_cancels(pi: Simulator, phone: Phone) -> None:
     assert pi.payment(identifier)["status"]["user_cancelled"] is True
 
 
-def test_the_dialog_expires_after_a_minute(pi: Simulator, phone: Phone, tiny_shop: TinyShop) -> None:
+def test_the_wallet_expires_after_a_minute(pi: Simulator, phone: Phone, tiny_shop: TinyShop) -> None:
     tiny_shop.deaf_to = {"approve"}
     phone.sign_in()
     phone.buy()
@@ -101,7 +103,7 @@ def test_the_dialog_expires_after_a_minute(pi: Simulator, phone: Phone, tiny_sho
     phone.expect_log(f"onCancel {only_payment(pi)}")
 
 
-def test_the_dialog_tells_that_the_app_cancelled(pi: Simulator, phone: Phone, tiny_shop: TinyShop) -> None:
+def test_the_wallet_says_that_the_app_cancelled(pi: Simulator, phone: Phone, tiny_shop: TinyShop) -> None:
     tiny_shop.deaf_to = {"approve"}
     phone.sign_in()
     phone.buy()
@@ -123,7 +125,7 @@ def test_the_wallet_says_when_there_is_not_enough(pi: Simulator, phone: Phone) -
     phone.expect_status("The wallet needs 1.51 Pi and holds less.")
 
 
-def test_a_closed_app_hears_of_the_payment_when_it_is_opened_again(pi: Simulator, phone: Phone) -> None:
+def test_a_closed_app_learns_of_the_payment_when_it_is_reopened(pi: Simulator, phone: Phone) -> None:
     pi.faults.add("close_after_paying", times=1)
     phone.sign_in()
     phone.buy()
@@ -136,7 +138,7 @@ def test_a_closed_app_hears_of_the_payment_when_it_is_opened_again(pi: Simulator
     phone.expect_log("complete 200")
 
 
-def test_an_answer_for_an_app_that_is_gone_is_dropped(phone: Phone) -> None:
+def test_an_answer_for_a_closed_app_is_dropped(phone: Phone) -> None:
     phone.sign_in()
     phone.page.evaluate(HOLD_LOOKS)
     phone.buy()
@@ -150,7 +152,7 @@ def test_an_answer_for_an_app_that_is_gone_is_dropped(phone: Phone) -> None:
     phone.expect_status("The app has approved. Pay now?")
 
 
-def test_an_open_payment_without_transaction_is_found_too(
+def test_an_open_payment_without_transaction_is_found_as_incomplete(
     pi: Simulator, phone: Phone, tiny_shop: TinyShop
 ) -> None:
     tiny_shop.deaf_to = {"approve"}
@@ -166,9 +168,7 @@ def test_an_open_payment_without_transaction_is_found_too(
     phone.expect_log("cancel 200")
 
 
-def test_a_pending_payment_stands_in_the_way_of_the_next(
-    pi: Simulator, phone: Phone, tiny_shop: TinyShop
-) -> None:
+def test_a_pending_payment_blocks_the_next(pi: Simulator, phone: Phone, tiny_shop: TinyShop) -> None:
     tiny_shop.deaf_to = {"complete"}
     phone.sign_in()
     phone.buy()
@@ -201,7 +201,9 @@ def test_paying_needs_a_sign_in_of_this_page_load(phone: Phone) -> None:
     phone.expect_log('buy failed: Cannot create a payment without "payments" scope')
 
 
-def test_a_plain_browser_tab_waits_two_minutes_for_nothing(browser: Browser, tiny_shop: TinyShop) -> None:
+def test_signing_in_outside_the_pi_browser_times_out_after_two_minutes(
+    browser: Browser, tiny_shop: TinyShop
+) -> None:
     page = browser.new_page()
     page.clock.install()
     page.goto(tiny_shop.url)

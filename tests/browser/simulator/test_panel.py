@@ -25,7 +25,7 @@ def test_every_fault_has_a_switch(pi: Simulator, phone: Phone, kind: str) -> Non
     assert pi.faults.armed == []
 
 
-def test_a_fault_is_armed_as_chosen_and_its_switch_follows(pi: Simulator, phone: Phone) -> None:
+def test_a_fault_is_armed_as_chosen_and_its_switch_shows_it(pi: Simulator, phone: Phone) -> None:
     phone.page.locator("#fault-path").select_option("/approve")
     phone.page.locator("#fault-times").select_option("1")
     phone.page.locator("#fault-seconds").fill("0.5")
@@ -56,13 +56,13 @@ def test_payments_show_their_flags_live(pi: Simulator, phone: Phone) -> None:
     expect(row.locator(".flag")).to_have_text(["bob", "approved", "signed", "verified"])
 
 
-def test_a_text_from_the_app_stays_text(pi: Simulator, phone: Phone) -> None:
+def test_a_text_from_the_app_is_not_read_as_html(pi: Simulator, phone: Phone) -> None:
     pi.create_payment(pi.pioneer("bob"), memo="<img src=x onerror=alert(1)>")
 
     expect(phone.page.locator(".payment-memo")).to_have_text("<img src=x onerror=alert(1)>")
 
 
-def test_the_phone_changes_hands(pi: Simulator, phone: Phone) -> None:
+def test_the_phone_can_be_given_to_another_pioneer(pi: Simulator, phone: Phone) -> None:
     pi.pioneer("bob", balance="7")
     expect(phone.page.locator("#pioneer option")).to_have_count(2)
 
@@ -72,7 +72,7 @@ def test_the_phone_changes_hands(pi: Simulator, phone: Phone) -> None:
     phone.sign_in(says="hello bob")
 
 
-def test_a_new_pioneer_takes_the_phone(phone: Phone) -> None:
+def test_the_phone_can_be_given_to_a_new_pioneer(phone: Phone) -> None:
     phone.page.get_by_text("Add a pioneer").click()
     phone.page.locator("#new-pioneer-name").fill("dora")
     phone.page.locator("#new-pioneer-balance").fill("0.3")
@@ -82,14 +82,14 @@ def test_a_new_pioneer_takes_the_phone(phone: Phone) -> None:
     phone.sign_in(says="hello dora")
 
 
-def test_time_is_moved(pi: Simulator, phone: Phone) -> None:
+def test_the_clock_of_pi_can_be_moved(pi: Simulator, phone: Phone) -> None:
     phone.page.get_by_role("button", name="+15 min").click()
 
     expect(phone.page.locator("#clock-offset")).to_have_text("15 min ahead")
     assert 900 <= pi.clock.offset < 901
 
 
-def test_reset_empties_the_books(pi: Simulator, phone: Phone) -> None:
+def test_reset_deletes_all_payments(pi: Simulator, phone: Phone) -> None:
     pi.create_payment(pi.pioneer("bob"))
     expect(phone.page.locator(".payment")).to_have_count(1)
 
@@ -99,7 +99,7 @@ def test_reset_empties_the_books(pi: Simulator, phone: Phone) -> None:
     expect(phone.page.locator("#pioneer")).to_have_value("alice")
 
 
-def test_the_address_may_name_shop_and_pioneer(phone: Phone, tiny_shop: TinyShop) -> None:
+def test_the_address_can_choose_shop_and_pioneer(phone: Phone, tiny_shop: TinyShop) -> None:
     phone.take_up(f"&pioneer=zoe&shop={tiny_shop.url}tea")
 
     phone.sign_in(says="hello zoe")
