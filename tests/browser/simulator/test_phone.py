@@ -9,7 +9,7 @@ from pi_simulator import Simulator
 from .conftest import Phone
 from .tiny_shop import TinyShop
 
-# The phone's looks at Pi's books are made only when the test says so.
+# The phone refreshes its state of Pi only when the test says so.
 HOLD_LOOKS = """() => {
   const { fetch } = window;
   window.looks = [];
