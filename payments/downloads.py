@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from catalog.models import Delivery
 from payments.models import OrderLine
-from payments.statuses import OrderStatus
+from payments.statuses import WITH_GOODS
 
 SALT = "pistore.download"
 GOOD_FOR = timedelta(minutes=10)
@@ -56,7 +56,7 @@ def _delivered(line_id: int) -> OrderLine | None:
             pk=line_id,
             delivered_at__isnull=False,
             variant__delivery=Delivery.DOWNLOAD,
-            order__status__in=(OrderStatus.PAID, OrderStatus.FULFILLED),
+            order__status__in=WITH_GOODS,
         )
         .select_related("variant")
         .first()

@@ -20,7 +20,16 @@ from payments.moves import By, locked, move, record
 from payments.notices import set_notice
 from payments.pi.client import PaymentRecord, PiUnclear
 from payments.refunds import COUNTED, request_refund
-from payments.statuses import LIVE, OPEN, Notice, OrderStatus, PaymentStatus, RefundOrigin, ReviewReason
+from payments.statuses import (
+    LIVE,
+    OPEN,
+    WITH_GOODS,
+    Notice,
+    OrderStatus,
+    PaymentStatus,
+    RefundOrigin,
+    ReviewReason,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +164,7 @@ def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *,
     if order.status == OrderStatus.CANCELLED:
         _review(order, ReviewReason.PAID_AFTER_CANCEL, by=by)
         return "paid after the order was cancelled"
-    if order.status in (OrderStatus.PAID, OrderStatus.FULFILLED) and not _has_other_money(order, payment):
+    if order.status in WITH_GOODS and not _has_other_money(order, payment):
         # Staff have honoured it while this money was in doubt: the goods are out, and this is what they cost.
         record(order, EventKind.NOTED, by=by, note="its money came after it was honoured")
         return ""

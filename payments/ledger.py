@@ -44,6 +44,7 @@ from payments.statuses import (
     LIVE,
     REFUND_UNDER_WAY,
     UNFINISHED,
+    WITH_GOODS,
     Cause,
     OrderStatus,
     PaymentStatus,
@@ -52,7 +53,6 @@ from payments.statuses import (
 )
 
 ROWS_AT_ONCE = 500
-WITH_GOODS = (OrderStatus.PAID, OrderStatus.FULFILLED)
 FIRST_STATUS: dict[type[Subject], str] = {
     Order: OrderStatus.PENDING,
     PiPayment: PaymentStatus.CREATED,

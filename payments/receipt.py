@@ -18,13 +18,12 @@ from payments.ordering import payment_to_create
 from payments.statuses import (
     REFUND_UNDER_WAY,
     UNPAID,
+    WITH_GOODS,
     OrderStatus,
     PaymentStatus,
     RefundStatus,
     ReviewReason,
 )
-
-PAID = (OrderStatus.PAID, OrderStatus.FULFILLED)
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Receipt:
 
     @property
     def is_paid(self) -> bool:
-        return self.order.status in PAID
+        return self.order.status in WITH_GOODS
 
     @property
     def may_pay(self) -> bool:
@@ -147,7 +146,7 @@ def receipt_for(pioneer: Pioneer, reference: str) -> Receipt:
 
 
 def _lines(order: Order) -> Iterator[ReceiptLine]:
-    shows_goods = order.status in PAID
+    shows_goods = order.status in WITH_GOODS
     for line in order.lines.select_related("variant").prefetch_related("codes__code"):
         is_file = shows_goods and line.variant.delivery == Delivery.DOWNLOAD and line.delivered_at
         yield ReceiptLine(

@@ -16,13 +16,13 @@ from payments.money import in_pi, paid, refunded
 from payments.statuses import (
     REFUND_UNDER_WAY,
     UNPAID,
+    WITH_GOODS,
     OrderStatus,
     PaymentStatus,
     RefundStatus,
     ReviewReason,
 )
 
-WITH_GOODS = (OrderStatus.PAID, OrderStatus.FULFILLED)
 ON_ITS_WAY = tuple(status for status in REFUND_UNDER_WAY if status != RefundStatus.DONE)
 
 

@@ -48,6 +48,8 @@ ORDER_MOVES: dict[str, frozenset[str]] = {
 
 # Nothing was paid, or nothing that the order could use.
 UNPAID = (OrderStatus.PENDING, OrderStatus.EXPIRED, OrderStatus.CANCELLED)
+# The buyer has the goods, or is owed them.
+WITH_GOODS = (OrderStatus.PAID, OrderStatus.FULFILLED)
 
 
 class ReviewReason(models.TextChoices):
