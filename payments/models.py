@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.urls import reverse
 
+from catalog.amounts import PI, format_pi
 from catalog.models import Delivery, DeliveryCode, Variant
 from payments.pi.formats import IDENTIFIER
 from payments.statuses import (
@@ -325,7 +326,7 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} π of {self.payment_id}"
+        return f"{format_pi(self.amount, unit=PI)} of {self.payment_id}"
 
 
 class EventKind(models.TextChoices):

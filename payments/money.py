@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from decimal import Decimal
 
+from catalog.amounts import PI, format_pi
 from payments.models import PiPayment, Refund
 from payments.statuses import PaymentStatus
 
 
 def in_pi(amount: Decimal) -> str:
-    """Return the amount as people read it: `1.5 π`."""
-    return f"{amount.normalize():f} π"
+    """Return the amount as staff read it, on every network: `1.5 π`."""
+    return format_pi(amount, unit=PI)
 
 
 def paid(payments: Iterable[PiPayment]) -> Decimal:

@@ -262,6 +262,18 @@ def a_sentence_is_never_data(module: Module) -> Iterator[str]:
                 yield f"line {call.lineno} looks up a sentence"
 
 
+def an_amount_is_written_in_one_place(module: Module) -> Iterator[str]:
+    """Buyers, staff and programs read the same number, whoever writes it: `catalog.amounts.format_pi`."""
+    if module.package not in SHOP or module.name == "catalog.amounts":
+        return
+    for call in module.calls("normalize"):
+        if not call.args:  # unicodedata's takes two
+            yield f"line {call.lineno} writes an amount"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FormattedValue) and is_written_as_is(node):
+            yield f"line {node.lineno} writes an amount"
+
+
 def a_file_is_read_in_one_sitting(module: Module) -> Iterator[str]:
     """Long files are where history piled up. Two rooms serve better."""
     if module.package in (*SHOP, SIMULATOR):
@@ -329,6 +341,11 @@ def is_error(node: ast.ClassDef) -> bool:
     return any(name.endswith(("Error", "Exception")) for base in node.bases for name in names_in(base))
 
 
+def is_written_as_is(node: ast.FormattedValue) -> bool:
+    """`f"{amount:f}"`: all the digits of a decimal number. `f"{seconds:.1f}"` rounds, so it is no amount."""
+    return node.format_spec is not None and ast.unparse(node.format_spec) == "f'f'"
+
+
 def for_types(node: ast.If) -> bool:
     return "TYPE_CHECKING" in names_in(node.test)
 
@@ -352,6 +369,7 @@ RULES: list[Rule] = [
     only_one_module_speaks_http,
     locks_leave_foreign_keys_alone,
     a_sentence_is_never_data,
+    an_amount_is_written_in_one_place,
     a_file_is_read_in_one_sitting,
 ]
 
@@ -504,6 +522,11 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/protocol.py", "events.exclude(refund__reason__icontains=word)"),
         ("payments/ledger.py", "Refund.objects.filter(Q(reason='the goods are gone'))"),
     ],
+    an_amount_is_written_in_one_place: [
+        ("payments/models.py", "text = f'{self.amount.normalize():f} π'"),
+        ("payments/models.py", "text = str(amount.normalize())"),
+        ("catalog/forms.py", "text = f'{SMALLEST_AMOUNT:f}'"),
+    ],
     a_file_is_read_in_one_sitting: [
         ("payments/views.py", "x = 1\n" * (MOST_LINES + 1)),
     ],
@@ -581,6 +604,12 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("payments/views.py", "if request.path.startswith('/admin/'):\n    pass"),
         ("payments/protocol.py", "events.filter(cause=Cause.HONOUR, note='')"),
         ("tests/payments/test_fold.py", "assert note.startswith('names order')"),
+    ],
+    an_amount_is_written_in_one_place: [
+        ("catalog/amounts.py", "number = f'{amount.normalize():f}'"),
+        ("catalog/admin.py", "text = format_pi(price)"),
+        ("payments/moves.py", "text = unicodedata.normalize('NFC', text)"),
+        ("payments/sweep.py", "text = f'{seconds:.1f} seconds'"),
     ],
     a_file_is_read_in_one_sitting: [
         ("payments/views.py", "x = 1\n" * MOST_LINES),

@@ -18,6 +18,7 @@ from django.core.validators import MaxLengthValidator
 
 from catalog import stock
 from catalog.admin import publishing
+from catalog.amounts import format_pi
 from catalog.models import SMALLEST_AMOUNT, Delivery, DeliveryCode, Product, SavedForm, Variant
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class PriceInput(forms.NumberInput):
     """Shows 0.05 for 0.0500000, and 0.0000001 for 1E-7."""
 
     def format_value(self, value: Any) -> str | None:
-        return f"{value.normalize():f}" if isinstance(value, Decimal) else super().format_value(value)
+        return format_pi(value) if isinstance(value, Decimal) else super().format_value(value)
 
 
 class KeyField(forms.UUIDField):
@@ -123,7 +124,7 @@ class VariantForm(SharedForm):
     class Meta:
         # A file for sale has no public address, so the default widget has nothing to link to.
         widgets = {"price": PriceInput, "file": forms.FileInput}
-        error_messages = {"price": {"min_value": f"The lowest price is {SMALLEST_AMOUNT:f}."}}
+        error_messages = {"price": {"min_value": f"The lowest price is {format_pi(SMALLEST_AMOUNT)}."}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -22,6 +21,7 @@ from catalog.admin.filters import (
     VariantSoldOutFilter,
 )
 from catalog.admin.forms import SharedForm, VariantForm, VariantFormSet
+from catalog.amounts import format_pi
 from catalog.models import Category, Delivery, DeliveryCode, Picture, Product, Variant
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class ProductAdmin(ProductModelAdmin):
     @admin.display(description="price in Pi")
     def price(self, product: Product) -> str:
         prices = sorted({variant.price for variant in product.variants.all()})
-        return " – ".join(_plain(price) for price in prices[:1] + prices[1:][-1:])
+        return " – ".join(format_pi(price) for price in prices[:1] + prices[1:][-1:])
 
     @admin.display(description="available / reserved / on hand")
     def stock(self, product: Product) -> str:
@@ -209,7 +209,7 @@ class VariantAdmin(VariantModelAdmin):
 
     @admin.display(description="price in Pi", ordering="price")
     def price_in_pi(self, variant: Variant) -> str:
-        return _plain(variant.price)
+        return format_pi(variant.price)
 
     @admin.display(description="delivery", ordering="delivery")
     def sold_as(self, variant: Variant) -> str:
@@ -298,10 +298,6 @@ class DeliveryCodeAdmin(CodeModelAdmin):
         messages.success(request, f"{_codes(len(withdrawn))} withdrawn.")
         if left := len(codes) - len(withdrawn):
             messages.warning(request, f"{_codes(left)} not withdrawn: sold, or promised to a buyer.")
-
-
-def _plain(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"
 
 
 def _stock(variants: Sequence[Variant] | QuerySet[Variant]) -> str:

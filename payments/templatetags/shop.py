@@ -7,6 +7,7 @@ from decimal import Decimal
 from django import template
 from django.conf import settings
 
+from catalog.amounts import NO_BREAK_SPACE, PI, TEST_PI, format_pi
 from payments import basket
 
 register = template.Library()
@@ -15,19 +16,13 @@ register.filter(basket.most)
 
 @register.filter
 def pi(amount: Decimal) -> str:
-    """This will write an amount as buyers read it: “1.5 π”, and on the test network “1.5 Test-π”."""
-    return f"{plain(amount)}\N{NO-BREAK SPACE}{pi_unit()}"
-
-
-@register.filter
-def plain(amount: Decimal) -> str:
-    """This will write an amount without surplus zeros and without an exponent: “100”, “0.0000001”."""
-    return f"{amount.normalize():f}"
+    """Return the amount as buyers read it: “1.5 π”, and on the test network “1.5 Test-π”."""
+    return format_pi(amount, unit=pi_unit(), space=NO_BREAK_SPACE)
 
 
 @register.simple_tag
 def pi_unit() -> str:
-    return "Test-π" if on_testnet() else "π"
+    return TEST_PI if on_testnet() else PI
 
 
 @register.simple_tag
