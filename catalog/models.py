@@ -18,6 +18,8 @@ from django.urls import reverse
 PICTURES = ("jpg", "jpeg", "png", "gif", "webp", "avif")
 # The smallest amount that Pi's chain can express (7 decimal places).
 SMALLEST_AMOUNT = Decimal("0.0000001")
+# Only codes of this many characters show their end: a shorter one could be guessed from it.
+SHORTEST_SHOWN_CODE = 12
 
 
 def downloads_storage() -> Storage:
@@ -220,6 +222,11 @@ class DeliveryCode(models.Model):
     def __str__(self) -> str:
         # The text is what is sold: it must not appear in lists, logs and delete pages.
         return f"code {self.pk} of {self.variant_id}"
+
+    @property
+    def masked(self) -> str:
+        """The end of the code: enough to tell it by, too little to use it. Nothing of a short one."""
+        return f"••••{self.text[-4:]}" if len(self.text) >= SHORTEST_SHOWN_CODE else "••••"
 
 
 class SavedForm(models.Model):

@@ -289,7 +289,7 @@ class DeliveryCodeAdmin(CodeModelAdmin):
 
     @admin.display(description="code", ordering="pk")
     def masked(self, code: DeliveryCode) -> str:
-        return _masked(code.text)
+        return code.masked
 
     @admin.action(description="Withdraw the selected unsold codes", permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, codes: QuerySet[DeliveryCode]) -> None:
@@ -321,11 +321,6 @@ def _thumbnail(picture: Picture | None) -> str:
         THUMBNAIL,
         round(THUMBNAIL * picture.height / max(1, picture.width)),
     )
-
-
-def _masked(text: str) -> str:
-    """Return the end of a code: enough to recognize it, too little to use it."""
-    return f"••••{text[-4:]}" if len(text) >= 12 else "••••"  # noqa: PLR2004
 
 
 def _codes(count: int) -> str:

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from payments import money, sweep
-from payments.models import DeliveredCode, Order, PiPayment, Refund
+from payments.models import Order, PiPayment, Refund
 from payments.pi.formats import TXID
 from payments.statuses import OrderStatus, RefundStatus
 
@@ -21,7 +21,6 @@ register.filter(money.in_pi)
 
 EXPLORER = "https://blockexplorer.minepi.com"
 EXPLORED = {"Pi Network": "mainnet", "Pi Testnet": "testnet"}
-SHOWN = 4  # characters at the end of a code, enough to find it again
 
 
 @register.simple_tag
@@ -30,13 +29,6 @@ def explorer_url(txid: str | None, network: str) -> str:
     if network not in EXPLORED or not re.fullmatch(TXID, txid or ""):
         return ""
     return f"{EXPLORER}/{EXPLORED[network]}/tx/{txid}"
-
-
-@register.filter
-def masked(delivered: DeliveredCode) -> str:
-    """This will show the end of a code, never all of it: the code is the buyer's goods."""
-    text = delivered.code.text
-    return "…" + text[-min(SHOWN, len(text) // 2) :] if len(text) > 1 else "…"
 
 
 @dataclass(frozen=True)

@@ -175,3 +175,11 @@ def test_the_string_of_a_code_does_not_contain_its_text():
     code = codes("SECRET-1").codes.get()
 
     assert "SECRET" not in f"{code} {code!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("ABCD-EFGH-1234", "••••1234"), ("ABCDEFGH1234", "••••1234"), ("ABCDEFG1234", "••••"), ("A", "••••")],
+)
+def test_of_a_code_at_most_its_end_is_shown(text, shown):
+    assert DeliveryCode(text=text).masked == shown

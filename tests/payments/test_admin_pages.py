@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from payments import staff
 from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
-from payments.templatetags.desk import explorer_url, masked
+from payments.templatetags.desk import explorer_url
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, unverified
 from tests.payments.page import Page
 from tests.payments.staff_room import (
@@ -55,19 +55,8 @@ def test_an_order_shows_its_lines_and_the_end_of_its_codes(alice: Page, viewer: 
 
     text = text_of(response)
     assert "mug Mug 1.5 π 2 3 π not shipped" in text
-    assert re.search(r"voucher Voucher 0.1 π 2 0.2 π \d{4}-\d\d-\d\d \d\d:\d\d …-000 …-001", text)
+    assert re.search(r"voucher Voucher 0.1 π 2 0.2 π \d{4}-\d\d-\d\d \d\d:\d\d •••• ••••", text)
     assert b"CODE-000" not in response.content
-
-
-@pytest.mark.parametrize(
-    ("code", "shown"),
-    [("ABCD-EFGH-1234", "…1234"), ("ABCDEFG", "…EFG"), ("ABCD", "…CD"), ("AB", "…B"), ("A", "…")],
-)
-def test_of_a_code_at_most_its_end_is_shown(alice: Page, code: str, shown: str) -> None:
-    delivered = alice.buy({"voucher": 1}).lines.get().codes.get()
-    delivered.code.text = code
-
-    assert masked(delivered) == shown
 
 
 def test_an_order_links_to_its_payments_refunds_and_the_chain(alice: Page, viewer: Client) -> None:
