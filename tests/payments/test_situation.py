@@ -3,220 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone
 
-from payments import protocol, refunds, situation, staff
-from payments.models import Order, PiPayment, Refund
-from payments.moves import move
-from tests.payments.desk import (
-    CAROL,
-    DORA,
-    approve,
-    cancel,
-    doubted_after,
-    paid_after_cancel,
-    paid_but_unused,
-    pay_again,
-    unverified,
-)
+from payments import situation
+from payments.models import Order, PiPayment
+from tests.payments import stories
 from tests.payments.page import Page
 
 pytestmark = pytest.mark.django_db
-PAST = timezone.now() - timedelta(hours=1)
-
-
-def _pending(page: Page) -> Order:
-    order = Order.objects.get(reference=page.order({"mug": 1})["reference"])
-    order.expires_at = timezone.now().replace(hour=23, minute=59) + timedelta(days=1)
-    order.save()
-    return order
-
-
-def _pending_too_long(page: Page) -> Order:
-    order = _pending(page)
-    order.expires_at = PAST
-    order.save()
-    return order
-
-
-def _reserved(page: Page) -> Order:
-    order, _ = page.approved({"mug": 1})
-    order.reserved_until = timezone.now().replace(hour=23, minute=58) + timedelta(days=1)
-    order.save()
-    return order
-
-
-def _reserved_too_long(page: Page) -> Order:
-    order, _ = page.approved({"mug": 1})
-    order.reserved_until = PAST
-    order.save()
-    return order
-
-
-def _signed(page: Page) -> Order:
-    order, identifier = page.approved({"mug": 1})
-    page.pi.sign(identifier)
-    page.pi.faults.add("down", path="complete")
-    page.cancel(identifier, expect=503)
-    return order
-
-
-def _paid(page: Page) -> Order:
-    return page.buy({"mug": 2, "voucher": 1})
-
-
-def _paid_twice(page: Page) -> Order:
-    order = page.buy({"mug": 1})
-    pay_again(page, order)
-    return order
-
-
-def _paid_twice_and_rejected(page: Page) -> Order:
-    order = _paid_twice(page)
-    staff.reject_refund(Refund.objects.get(), by=CAROL, note="x")
-    return order
-
-
-def _asked_back(page: Page) -> Order:
-    order = page.buy({"mug": 1})
-    refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL)
-    return order
-
-
-def _going_back(page: Page) -> Order:
-    order = page.buy({"mug": 1})
-    approve(refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL))
-    return order
-
-
-def _failed_to_go_back(page: Page) -> Order:
-    order = _going_back(page)
-    refund = Refund.objects.get()
-    move(refund, "sending", by=DORA)
-    move(refund, "failed", by=DORA)
-    return order
-
-
-def _fulfilled(page: Page) -> Order:
-    return page.buy({"voucher": 1})
-
-
-def _expired(page: Page) -> Order:
-    order = _pending_too_long(page)
-    move(order, "expired", by=CAROL)
-    return order
-
-
-def _cancelled(page: Page) -> Order:
-    return protocol.cancel_order(_pending(page), by=CAROL)
-
-
-def _review(page: Page) -> Order:
-    return paid_after_cancel(page, {"mug": 1})
-
-
-def _review_without_refund(page: Page) -> Order:
-    order = _review(page)
-    staff.reject_refund(Refund.objects.get(), by=CAROL, note="x")
-    return order
-
-
-def _doubtful(page: Page) -> Order:
-    return unverified(page, {"mug": 1})
-
-
-def _unused(page: Page) -> Order:
-    return paid_but_unused(page, {"mug": 1})
-
-
-def _unused_and_cancelled(page: Page) -> Order:
-    return protocol.cancel_order(_unused(page), by=CAROL)
-
-
-def _doubted_and_cancelled(page: Page) -> Order:
-    return doubted_after(cancel, page, {"mug": 1})
-
-
-def _refunded(page: Page) -> Order:
-    order = _going_back(page)
-    move(Refund.objects.get(), "done", by=DORA, txid="e" * 64)
-    move(order, "refunded", by=DORA)
-    return order
 
 
 @pytest.mark.parametrize(
     ("story", "sentence"),
     [
-        (_pending, "Not paid yet. It stays open until 23:59 UTC."),
-        (_pending_too_long, "Not paid in time. The clean-up will expire it."),
-        (_reserved, "The buyer is paying. The goods are held until 23:58 UTC."),
+        (stories.pending, "Not paid yet. It stays open until 23:59 UTC."),
+        (stories.pending_too_long, "Not paid in time. The clean-up will expire it."),
+        (stories.reserved, "The buyer is paying. The goods are held until 23:58 UTC."),
         (
-            _reserved_too_long,
+            stories.reserved_too_long,
             "The goods are held, but the time is over. They go back once Pi has cancelled the payment.",
         ),
         (
-            _signed,
+            stories.signed,
             "The buyer has signed, but Pi has not completed the payment yet. Nothing to do; or ask Pi again.",
         ),
-        (_paid, "Paid. 1 parcel waits to be shipped."),
-        (_paid_twice, "Paid. 1 parcel waits to be shipped. A refund of 1.5 π is requested."),
+        (stories.paid, "Paid. 1 parcel waits to be shipped."),
+        (stories.paid_twice, "Paid. 1 parcel waits to be shipped. A refund of 1.5 π is requested."),
         (
-            _paid_twice_and_rejected,
+            stories.paid_twice_and_rejected,
             "Paid. 1 parcel waits to be shipped. 1.5 π too much was paid: flag it for refund.",
         ),
         (
-            _asked_back,
+            stories.asked_back,
             (
                 "Paid, but its money is asked back: do not ship, or reject the refund first. A refund of "
                 "1.5 π is requested."
             ),
         ),
         (
-            _going_back,
+            stories.going_back,
             "Paid, but the money is on its way back: do not ship. A refund of 1.5 π is on its way.",
         ),
-        (_failed_to_go_back, "Paid. 1 parcel waits to be shipped. A refund of 1.5 π has failed."),
-        (_fulfilled, "Paid, and everything is delivered."),
-        (_unused, "Waiting for payment, but 1.5 π came that it cannot use. A refund of 1.5 π is requested."),
+        (stories.failed_to_go_back, "Paid. 1 parcel waits to be shipped. A refund of 1.5 π has failed."),
+        (stories.fulfilled, "Paid, and everything is delivered."),
         (
-            _unused_and_cancelled,
+            stories.unused,
+            "Waiting for payment, but 1.5 π came that it cannot use. A refund of 1.5 π is requested.",
+        ),
+        (
+            stories.unused_and_cancelled,
             "Cancelled, but 1.5 π came that it cannot use. A refund of 1.5 π is requested.",
         ),
         (
-            _doubted_and_cancelled,
+            stories.doubted_and_cancelled,
             (
                 "Cancelled; nothing was paid. Pi shows a transaction for it that it does not verify: look on "
                 "the chain."
             ),
         ),
-        (_expired, "Expired: nobody paid in time."),
-        (_cancelled, "Cancelled; nothing was paid."),
+        (stories.expired, "Expired: nobody paid in time."),
+        (stories.cancelled, "Cancelled; nothing was paid."),
         (
-            _review,
+            stories.review,
             (
                 "Needs review: paid after the order was cancelled. Hand the goods over, or let the money go "
                 "back. A refund of 1.5 π is requested."
             ),
         ),
         (
-            _review_without_refund,
+            stories.review_without_refund,
             (
                 "Needs review: paid after the order was cancelled. Hand the goods over, or flag the money "
                 "for refund."
             ),
         ),
         (
-            _doubtful,
+            stories.doubtful,
             (
                 "Needs review: Pi does not verify the transaction. Ask Pi again, and look for it on the "
                 "chain, before you hand anything over."
             ),
         ),
-        (_refunded, "Everything that was paid went back."),
+        (stories.refunded, "Everything that was paid went back."),
     ],
 )
 def test_an_order_in_one_sentence(alice: Page, story: Callable[[Page], Order], sentence: str) -> None:
@@ -226,14 +96,14 @@ def test_an_order_in_one_sentence(alice: Page, story: Callable[[Page], Order], s
 
 
 def test_every_status_of_an_order_has_a_sentence(alice: Page) -> None:
-    order = _paid(alice)
+    order = stories.paid(alice)
     for status in situation.OrderStatus.values:
         order.status = status
         assert situation.of_order(order)
 
 
 def test_two_parcels_wait(alice: Page) -> None:
-    order = _paid(alice)
+    order = stories.paid(alice)
     order.lines.update(delivered_at=None)
 
     assert situation.of_order(order) == "Paid. 2 parcels wait to be shipped."
@@ -242,14 +112,14 @@ def test_two_parcels_wait(alice: Page) -> None:
 @pytest.mark.parametrize(
     ("story", "paid_requested_on_its_way_refunded_due"),
     [
-        (_pending, "0 0 0 0 0"),
-        (_paid, "3.1 0 0 0 0"),
-        (_paid_twice, "3 1.5 0 0 1.5"),
-        (_paid_twice_and_rejected, "3 0 0 0 1.5"),
-        (_going_back, "1.5 0 1.5 0 1.5"),
-        (_failed_to_go_back, "1.5 0 0 0 1.5"),
-        (_review, "1.5 1.5 0 0 1.5"),
-        (_refunded, "1.5 0 0 1.5 0"),
+        (stories.pending, "0 0 0 0 0"),
+        (stories.paid, "3.1 0 0 0 0"),
+        (stories.paid_twice, "3 1.5 0 0 1.5"),
+        (stories.paid_twice_and_rejected, "3 0 0 0 1.5"),
+        (stories.going_back, "1.5 0 1.5 0 1.5"),
+        (stories.failed_to_go_back, "1.5 0 0 0 1.5"),
+        (stories.review, "1.5 1.5 0 0 1.5"),
+        (stories.refunded, "1.5 0 0 1.5 0"),
     ],
 )
 def test_the_sums_of_an_order(
@@ -296,17 +166,17 @@ def _orphan(page: Page) -> None:
         (_seen, "Seen at Pi; nothing is held for it, and nobody can sign it yet."),
         (_refused, "Refused (amount_mismatch) and cancelled: nothing was charged."),
         (_refused_and_still_open, "Refused (amount_mismatch); it is about to be cancelled at Pi."),
-        (_reserved, "Approved: the buyer may sign at any moment."),
-        (_signed, "Signed by the buyer, but Pi has not completed it yet."),
-        (_paid, "Completed: the money is ours."),
-        (_review, "Completed: the money is ours. A refund of 1.5 π is requested."),
-        (_refunded, "Completed: the money is ours. 1.5 π went back."),
+        (stories.reserved, "Approved: the buyer may sign at any moment."),
+        (stories.signed, "Signed by the buyer, but Pi has not completed it yet."),
+        (stories.paid, "Completed: the money is ours."),
+        (stories.review, "Completed: the money is ours. A refund of 1.5 π is requested."),
+        (stories.refunded, "Completed: the money is ours. 1.5 π went back."),
         (
             _orphan,
             "Completed, but it belongs to no order: the money must go back. A refund of 0.7 π is requested.",
         ),
         (
-            _doubtful,
+            stories.doubtful,
             "Pi shows a transaction, but does not verify it: ask again, and look on the chain.",
         ),
     ],

@@ -1,0 +1,156 @@
+"""Where an order can have come to: each function tells one story to its end and returns the order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from catalog.models import Variant
+from payments import protocol, refunds, staff
+from payments.models import Order
+from payments.moves import move
+from tests.payments import desk
+from tests.payments.desk import CAROL, DORA, approve
+from tests.payments.page import Page
+
+PAST = timezone.now() - timedelta(hours=1)
+
+
+def pending(page: Page) -> Order:
+    order = Order.objects.get(reference=page.order({"mug": 1})["reference"])
+    order.expires_at = timezone.now().replace(hour=23, minute=59) + timedelta(days=1)
+    order.save()
+    return order
+
+
+def pending_too_long(page: Page) -> Order:
+    order = pending(page)
+    order.expires_at = PAST
+    order.save()
+    return order
+
+
+def reserved(page: Page) -> Order:
+    order, _ = page.approved({"mug": 1})
+    order.reserved_until = timezone.now().replace(hour=23, minute=58) + timedelta(days=1)
+    order.save()
+    return order
+
+
+def reserved_too_long(page: Page) -> Order:
+    order, _ = page.approved({"mug": 1})
+    order.reserved_until = PAST
+    order.save()
+    return order
+
+
+def signed(page: Page) -> Order:
+    order, identifier = page.approved({"mug": 1})
+    page.pi.sign(identifier)
+    page.pi.faults.add("down", path="complete")
+    page.cancel(identifier, expect=503)
+    return order
+
+
+def paid(page: Page) -> Order:
+    return page.buy({"mug": 2, "voucher": 1})
+
+
+def paid_twice(page: Page) -> Order:
+    order = page.buy({"mug": 1})
+    desk.pay_again(page, order)
+    return order
+
+
+def paid_twice_and_rejected(page: Page) -> Order:
+    order = paid_twice(page)
+    staff.reject_refund(order.refunds.get(), by=CAROL, note="x")
+    return order
+
+
+def asked_back(page: Page) -> Order:
+    order = page.buy({"mug": 1})
+    refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL)
+    return order
+
+
+def going_back(page: Page) -> Order:
+    order = page.buy({"mug": 1})
+    approve(refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL))
+    return order
+
+
+def failed_to_go_back(page: Page) -> Order:
+    order = going_back(page)
+    refund = order.refunds.get()
+    move(refund, "sending", by=DORA)
+    move(refund, "failed", by=DORA)
+    return order
+
+
+def fulfilled(page: Page) -> Order:
+    return page.buy({"voucher": 1})
+
+
+def expired(page: Page) -> Order:
+    order = pending_too_long(page)
+    move(order, "expired", by=CAROL)
+    return order
+
+
+def cancelled(page: Page) -> Order:
+    return protocol.cancel_order(pending(page), by=CAROL)
+
+
+def review(page: Page) -> Order:
+    return desk.paid_after_cancel(page, {"mug": 1})
+
+
+def review_without_refund(page: Page) -> Order:
+    order = review(page)
+    staff.reject_refund(order.refunds.get(), by=CAROL, note="x")
+    return order
+
+
+def doubtful(page: Page) -> Order:
+    return desk.unverified(page, {"mug": 1})
+
+
+def unused(page: Page) -> Order:
+    return desk.paid_but_unused(page, {"mug": 1})
+
+
+def unused_and_cancelled(page: Page) -> Order:
+    return protocol.cancel_order(unused(page), by=CAROL)
+
+
+def doubted_and_cancelled(page: Page) -> Order:
+    return desk.doubted_after(desk.cancel, page, {"mug": 1})
+
+
+def refunded(page: Page) -> Order:
+    order = going_back(page)
+    move(order.refunds.get(), "done", by=DORA, txid="e" * 64)
+    move(order, "refunded", by=DORA)
+    return order
+
+
+def doubted_and_expired(page: Page) -> Order:
+    return desk.doubted_after(desk.expire, page, {"mug": 1})
+
+
+def sold_out_meanwhile(page: Page) -> Order:
+    order = pending(page)
+    Variant.objects.filter(sku="mug").update(on_hand=0)
+    return order
+
+
+def unused_and_back(page: Page) -> Order:
+    order = unused(page)
+    order.refunds.update(status="done", txid="f" * 64, approved_by="staff dora")
+    return order
+
+
+def shipped(page: Page) -> Order:
+    return staff.ship(page.buy({"mug": 1}), by=CAROL)
