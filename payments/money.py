@@ -23,3 +23,11 @@ def paid(payments: Iterable[PiPayment]) -> Decimal:
 def refunded(refunds: Iterable[Refund], statuses: Container[str]) -> Decimal:
     """Return how much the refunds in these statuses come to."""
     return sum((refund.amount for refund in refunds if refund.status in statuses), Decimal(0))
+
+
+def is_short_without(
+    statuses: Container[str], total: Decimal, payments: Iterable[PiPayment], refunds: Iterable[Refund]
+) -> bool:
+    """Return whether there are refunds in these statuses, and without their money `total` is not paid."""
+    going = refunded(refunds, statuses)
+    return bool(going) and paid(payments) - going < total

@@ -26,7 +26,7 @@ from payments import protocol, refunds
 from payments.delivery import fulfil_if_complete, hand_over
 from payments.fold import record_cancelled, record_failed
 from payments.models import EventKind, Order, PiPayment, Refund
-from payments.money import in_pi, paid, refunded
+from payments.money import in_pi, is_short_without, paid, refunded
 from payments.moves import By, record
 from payments.notices import clear_notice
 from payments.pi.client import PiClient, PiRefused
@@ -156,9 +156,7 @@ class _Case:
         return "without a completed payment"
 
     def _is_short_without(self, statuses: Container[str]) -> bool:
-        """Whether there are refunds in these statuses, and without their money the order is not paid."""
-        going = refunded(self.refunds, statuses)
-        return bool(going) and paid(self.payments) - going < self.order.total
+        return is_short_without(statuses, self.order.total, self.payments, self.refunds)
 
     def _money_used(self) -> Sequence[PiPayment]:
         """The one payment that is enough, if there is one: the refunds of all others stay requested."""
