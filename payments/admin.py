@@ -38,6 +38,7 @@ from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.money import in_pi
 from payments.pi.client import PiError
 from payments.statuses import UNPAID, Cause, OrderStatus, PaymentStatus, RefundStatus
+from payments.verdict import READ_BY_VERDICT
 
 
 def _doubted() -> Q:
@@ -108,7 +109,7 @@ class OrderAdmin(WithAttention[Order]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         orders = super().get_queryset(request).select_related("pioneer")
-        return orders.prefetch_related("lines__variant", "payments", "refunds")
+        return orders.prefetch_related(*READ_BY_VERDICT)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

@@ -1,4 +1,4 @@
-"""What a buyer is shown of an order: what is true about it, in one word, and what was delivered."""
+"""What a buyer is shown of an order: what is true of it, in one word, and what was delivered."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from catalog.models import Delivery
-from payments.basket import most
 from payments.downloads import download_url
-from payments.models import Order, Pioneer, PiPayment, Refund
+from payments.models import Order, OrderLine, Pioneer, PiPayment, Refund
 from payments.ordering import payment_to_create
-from payments.statuses import (
-    REFUND_UNDER_WAY,
-    UNPAID,
-    WITH_GOODS,
-    OrderStatus,
-    PaymentStatus,
-    RefundStatus,
-    ReviewReason,
-)
+from payments.statuses import WITH_GOODS, PaymentStatus, RefundStatus
+from payments.verdict import READ_BY_VERDICT, Verdict, is_sold_out, verdict_of
 
 
 @dataclass(frozen=True)
@@ -49,20 +41,8 @@ class Receipt:
     refunds: list[Refund]
 
     @property
-    def verdict(self) -> str:
-        """What is true, in one word; `templates/fragments/verdict.html` has the sentences."""
-        order, status = self.order, self.order.status
-        if status == OrderStatus.NEEDS_REVIEW:
-            return "doubt" if order.review_reason == ReviewReason.TX_UNVERIFIED else "review"
-        if self.is_paid and any(refund.status in REFUND_UNDER_WAY for refund in self.refunds):
-            return "returning" if self._everything_goes_back else status
-        if not self.is_paid and self._signed:
-            return "finishing"
-        if status in UNPAID and (self._unused or self._doubted):
-            return "review" if self._unused else "doubt"
-        if status == OrderStatus.PENDING and any(line.is_gone for line in self.lines):
-            return "sold_out"
-        return "signature" if status == OrderStatus.RESERVED else status
+    def verdict(self) -> Verdict:
+        return verdict_of(self.order)
 
     @property
     def is_paid(self) -> bool:
@@ -70,12 +50,12 @@ class Receipt:
 
     @property
     def may_pay(self) -> bool:
-        return self.verdict == "pending"
+        return self.verdict == Verdict.PENDING
 
     @property
     def watch(self) -> bool:
         """Whether the page should look again by itself in a few seconds."""
-        return self.verdict in ("signature", "finishing")
+        return self.verdict in (Verdict.SIGNATURE, Verdict.FINISHING)
 
     @property
     def stamp(self) -> str:
@@ -109,45 +89,32 @@ class Receipt:
         """The same goods once more, for the basket in the browser."""
         return json.dumps({line.sku: line.quantity for line in self.lines})
 
-    @property
-    def _signed(self) -> bool:
-        return any(payment.status == PaymentStatus.SUBMITTED for payment in self.payments)
-
-    @property
-    def _unused(self) -> bool:
-        """Whether money came that is not back yet."""
-        back = sum(refund.amount for refund in self.refunds if refund.status == RefundStatus.DONE)
-        return back < sum(payment.amount for payment in self.completed)
-
-    @property
-    def _doubted(self) -> bool:
-        return any(payment.status == PaymentStatus.FAILED for payment in self.payments)
-
-    @property
-    def _everything_goes_back(self) -> bool:
-        returning = sum(r.amount for r in self.refunds if r.status in REFUND_UNDER_WAY)
-        return returning >= sum(payment.amount for payment in self.completed)
-
 
 def own_orders(pioneer: Pioneer) -> QuerySet[Order]:
     """Return the pioneer's orders, newest first, with what a list shows of them."""
-    return pioneer.orders.prefetch_related("lines").order_by("-id")
+    return pioneer.orders.prefetch_related(*READ_BY_VERDICT).order_by("-id")
 
 
 def receipt_for(pioneer: Pioneer, reference: str) -> Receipt:
     """Return one order of the pioneer's own. Raise Order.DoesNotExist for those of others, too."""
-    order = pioneer.orders.get(reference=reference)
+    lines = OrderLine.objects.select_related("variant").prefetch_related("codes__code")
+    own = pioneer.orders.prefetch_related(Prefetch("lines", lines), "payments", "refunds")
+    order = own.get(reference=reference)
     return Receipt(
         order=order,
         lines=list(_lines(order)),
-        payments=list(order.payments.order_by("id")),
-        refunds=[r for r in order.refunds.order_by("id") if r.status != RefundStatus.REJECTED],
+        payments=sorted(order.payments.all(), key=_age),
+        refunds=sorted((r for r in order.refunds.all() if r.status != RefundStatus.REJECTED), key=_age),
     )
+
+
+def _age(row: PiPayment | Refund) -> int:
+    return row.pk
 
 
 def _lines(order: Order) -> Iterator[ReceiptLine]:
     shows_goods = order.status in WITH_GOODS
-    for line in order.lines.select_related("variant").prefetch_related("codes__code"):
+    for line in order.lines.all():
         is_file = shows_goods and line.variant.delivery == Delivery.DOWNLOAD and line.delivered_at
         yield ReceiptLine(
             pk=line.pk,
@@ -158,5 +125,5 @@ def _lines(order: Order) -> Iterator[ReceiptLine]:
             codes=[delivered.code.text for delivered in line.codes.all()] if shows_goods else [],
             download=download_url(line) if is_file else "",
             shipped_at=line.delivered_at if line.shipped_by_staff else None,
-            is_gone=most(line.variant) < line.quantity,
+            is_gone=is_sold_out(line),
         )

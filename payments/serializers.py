@@ -14,6 +14,7 @@ from payments.models import Order, OrderLine, Pioneer
 from payments.ordering import MOST_LINES, MOST_UNITS, payment_to_create
 from payments.pi.formats import IDENTIFIER
 from payments.statuses import OrderStatus, PaymentStatus, ReviewReason
+from payments.verdict import Verdict, verdict_of
 
 LONGEST_ACCESS_TOKEN = 2_000
 
@@ -188,11 +189,15 @@ class PaymentToCreate(serializers.Serializer[Any]):
 
 
 class OrderAnswer(serializers.ModelSerializer[Order]):
-    """`payment` is there while the order waits for one; `total` is a text with 7 places."""
+    """`payment` is there while the order waits for one; `total` is a text with 7 places.
+
+    Several orders are written without a question to the database for each if `READ_BY_VERDICT` is prefetched.
+    """
 
     lines = LineAnswer(many=True)
     # Empty most of the time, which the model's own field would not tell.
     review_reason = serializers.ChoiceField(choices=ReviewReason.choices, allow_blank=True)
+    verdict = serializers.SerializerMethodField()
     network = serializers.SerializerMethodField()
     payment = serializers.SerializerMethodField()
 
@@ -201,6 +206,7 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
         fields = [
             "reference",
             "status",
+            "verdict",
             "total",
             "network",
             "expires_at",
@@ -210,6 +216,15 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
             "lines",
             "payment",
         ]
+
+    @extend_schema_field(
+        serializers.ChoiceField(
+            choices=Verdict.choices,
+            help_text="What is true of the order and its money, as the shop's own pages tell its buyer.",
+        )
+    )
+    def get_verdict(self, order: Order) -> str:
+        return verdict_of(order)
 
     def get_network(self, order: Order) -> str:
         return str(settings.PI_NETWORK)

@@ -1,6 +1,6 @@
 """What is true about an order or a payment, and what staff should do: in one sentence, for the desk.
 
-Reads only what it is given; lists prefetch `lines__variant`, `payments` and `refunds`.
+Reads only what it is given; lists prefetch `READ_BY_VERDICT`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from payments.statuses import (
     RefundStatus,
     ReviewReason,
 )
+from payments.verdict import Verdict, verdict_of
 
 ON_ITS_WAY = tuple(status for status in REFUND_UNDER_WAY if status != RefundStatus.DONE)
 
@@ -64,11 +65,14 @@ def sums(order: Order) -> Sums:
 
 
 def of_order(order: Order) -> str:
-    """Return what is true about the order and what to do, in one or two sentences."""
-    money = sums(order)
-    tell = _unused if order.status in UNPAID and money.paid else _ORDERS.get(order.status)
-    sentences = [tell(order, money) if tell else _CLOSED_ORDERS[order.status]]
-    if order.status != OrderStatus.REFUNDED:
+    """Return what is true about the order and what to do, in one or two sentences.
+
+    The first one is chosen by the verdict, so that staff and buyer are told the same.
+    """
+    verdict, money = verdict_of(order), sums(order)
+    tell = _ORDERS.get(verdict)
+    sentences = [tell(order, money) if tell else _PLAIN_ORDERS[verdict]]
+    if verdict != Verdict.REFUNDED:
         sentences += _refund_sentences(list(order.refunds.all()))
     if order.status in UNPAID and any(p.status == PaymentStatus.FAILED for p in order.payments.all()):
         sentences.append("Pi shows a transaction for it that it does not verify: look on the chain.")
@@ -89,61 +93,79 @@ def of_payment(payment: PiPayment) -> str:
     return " ".join([sentence, *_refund_sentences(list(payment.refunds.all()))])
 
 
-def _unused(order: Order, money: Sums) -> str:
-    state = str(order.get_status_display()).capitalize()
-    return f"{state}, but {in_pi(money.paid)} came that it cannot use."
-
-
 def _pending(order: Order, money: Sums) -> str:
     if order.expires_at <= timezone.now():
         return "Not paid in time. The clean-up will expire it."
     return f"Not paid yet. It stays open until {_clock(order)}."
 
 
+def _sold_out(order: Order, money: Sums) -> str:
+    return f"{_pending(order, money)} There is not enough left of what was ordered."
+
+
 def _reserved(order: Order, money: Sums) -> str:
-    holder = next((p for p in order.payments.all() if p.pk == order.held_by_id), None)
-    if holder is not None and holder.status == PaymentStatus.SUBMITTED:
-        return (
-            "The buyer has signed, but Pi has not completed the payment yet. Nothing to do; or ask Pi again."
-        )
     if order.reserved_until is not None and order.reserved_until <= timezone.now():
         return "The goods are held, but the time is over. They go back once Pi has cancelled the payment."
     return f"The buyer is paying. The goods are held until {_clock(order)}."
 
 
 def _paid(order: Order, money: Sums) -> str:
-    left = money.paid - money.on_its_way - money.refunded
-    if money.on_its_way and left < order.total:
-        return "Paid, but the money is on its way back: do not ship."
-    if money.requested and left - money.requested < order.total:
-        return "Paid, but its money is asked back: do not ship, or reject the refund first."
     waiting = sum(1 for line in order.lines.all() if line.delivered_at is None)
-    return f"Paid. {_count(waiting, 'parcel')} {'waits' if waiting == 1 else 'wait'} to be shipped."
+    parcels = f"{_count(waiting, 'parcel')} {'waits' if waiting == 1 else 'wait'} to be shipped."
+    return f"{_how_paid(money)}. {parcels}"
+
+
+def _fulfilled(order: Order, money: Sums) -> str:
+    return f"{_how_paid(money)}, and everything is delivered."
+
+
+def _returning(order: Order, money: Sums) -> str:
+    if order.status == OrderStatus.PAID:
+        return "Paid, but the money is on its way back: do not ship."
+    if order.status == OrderStatus.FULFILLED:
+        return "Paid and delivered, but the money is on its way back."
+    if order.status == OrderStatus.NEEDS_REVIEW:
+        return "Paid, but the money is on its way back: keep the goods here."
+    return _unused(order, money)
 
 
 def _in_review(order: Order, money: Sums) -> str:
-    reason = ReviewReason(order.review_reason).label if order.review_reason else "no reason was given"
-    if not money.paid:
-        advice = "Ask Pi again, and look for it on the chain, before you hand anything over."
-    elif money.surplus:
-        advice = "Hand the goods over, or flag the money for refund."
-    else:
-        advice = "Hand the goods over, or let the money go back."
-    return f"Needs review: {reason}. {advice}"
+    if order.status != OrderStatus.NEEDS_REVIEW:
+        return _unused(order, money)
+    advice = "flag the money for refund" if money.surplus else "let the money go back"
+    return f"Needs review: {_reason(order, money)}. Hand the goods over, or {advice}."
 
 
-_ORDERS: dict[str, Callable[[Order, Sums], str]] = {
-    OrderStatus.PENDING: _pending,
-    OrderStatus.RESERVED: _reserved,
-    OrderStatus.PAID: _paid,
-    OrderStatus.NEEDS_REVIEW: _in_review,
+def _doubted(order: Order, money: Sums) -> str:
+    if order.status != OrderStatus.NEEDS_REVIEW:
+        return f"{_state(order)}."
+    advice = "Ask Pi again, and look for it on the chain, before you hand anything over."
+    return f"Needs review: {_reason(order, money)}. {advice}"
+
+
+def _unused(order: Order, money: Sums) -> str:
+    return f"{_state(order)}, but {in_pi(money.paid - money.refunded)} came that it cannot use."
+
+
+_ORDERS: dict[Verdict, Callable[[Order, Sums], str]] = {
+    Verdict.PENDING: _pending,
+    Verdict.SOLD_OUT: _sold_out,
+    Verdict.SIGNATURE: _reserved,
+    Verdict.PAID: _paid,
+    Verdict.FULFILLED: _fulfilled,
+    Verdict.REVIEW: _in_review,
+    Verdict.DOUBT: _doubted,
+    Verdict.RETURNING: _returning,
 }
 
-_CLOSED_ORDERS: dict[str, str] = {
-    OrderStatus.FULFILLED: "Paid, and everything is delivered.",
-    OrderStatus.EXPIRED: "Expired: nobody paid in time.",
-    OrderStatus.CANCELLED: "Cancelled; nothing was paid.",
-    OrderStatus.REFUNDED: "Everything that was paid went back.",
+_PLAIN_ORDERS: dict[Verdict, str] = {
+    Verdict.FINISHING: (
+        "The buyer has signed, but Pi has not completed the payment yet. Nothing to do; or ask Pi again."
+    ),
+    Verdict.REFUND_REQUESTED: "Paid, but its money is asked back: do not ship, or reject the refund first.",
+    Verdict.EXPIRED: "Expired: nobody paid in time.",
+    Verdict.CANCELLED: "Cancelled; nothing was paid.",
+    Verdict.REFUNDED: "Everything that was paid went back.",
 }
 
 _PAYMENTS: dict[str, str] = {
@@ -166,6 +188,23 @@ def _refund_sentences(refunds: list[Refund]) -> list[str]:
     )
     amounts = ((refunded(refunds, statuses), sentence) for statuses, sentence in told)
     return [sentence.format(in_pi(amount)) for amount, sentence in amounts if amount]
+
+
+def _how_paid(money: Sums) -> str:
+    """Goods that staff handed over without all of their money count as paid, and staff should know."""
+    if money.paid >= money.total:
+        return "Paid"
+    return f"Counts as paid, although {f'only {in_pi(money.paid)}' if money.paid else 'nothing'} came"
+
+
+def _reason(order: Order, money: Sums) -> str:
+    if order.review_reason == ReviewReason.TX_UNVERIFIED and money.paid:
+        return "its money came after Pi had not verified the transaction"
+    return ReviewReason(order.review_reason).label if order.review_reason else "no reason was given"
+
+
+def _state(order: Order) -> str:
+    return str(order.get_status_display()).capitalize()
 
 
 def _clock(order: Order) -> str:

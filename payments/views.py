@@ -50,6 +50,7 @@ from payments.throttles import (
     SignInThrottle,
     StrangersThrottle,
 )
+from payments.verdict import READ_BY_VERDICT
 
 logger = logging.getLogger(__name__)
 
@@ -227,13 +228,13 @@ class OrdersView(GenericAPIView[Order]):
     def get_queryset(self) -> QuerySet[Order]:
         if not isinstance(self.request.user, Pioneer):
             return Order.objects.none()
-        return self.request.user.orders.prefetch_related("lines__variant")
+        return self.request.user.orders.all()
 
     def own(self, reference: str) -> Order:
         return get_object_or_404(self.get_queryset(), reference=reference)
 
     def tell(self, order: Order, status: int = 200) -> Response:
-        prefetch_related_objects([order], "lines__variant")
+        prefetch_related_objects([order], *READ_BY_VERDICT)
         return Response(OrderAnswer(order).data, status=status)
 
 
@@ -243,7 +244,7 @@ class Orders(OrdersView):
     )
     def get(self, request: Request) -> Response:
         """The pioneer's own orders, the newest first."""
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.get_queryset().prefetch_related(*READ_BY_VERDICT))
         return self.get_paginated_response(OrderAnswer(page, many=True).data)
 
     @extend_schema(

@@ -38,7 +38,7 @@ RULES_OF_THE_SHOP = tuple(
     f"payments.{name}"
     for name in (
         *("protocol", "fold", "gate", "moves", "ordering", "delivery", "refunds"),
-        *("staff", "sweep", "statuses", "ledger", "money", "sign_in"),
+        *("staff", "sweep", "statuses", "ledger", "money", "sign_in", "verdict"),
     )
 )
 

@@ -154,3 +154,120 @@ def unused_and_back(page: Page) -> Order:
 
 def shipped(page: Page) -> Order:
     return staff.ship(page.buy({"mug": 1}), by=CAROL)
+
+
+def signed_and_cancelled(page: Page) -> Order:
+    """Cancelled while the buyer signed; Pi shows the transaction, and does not complete the payment yet."""
+    order, identifier = page.approved({"mug": 1})
+    page.pi.sign(identifier, recorded=False)
+    desk.cancel(order)
+    page.pi.record_transaction(identifier)
+    page.pi.faults.add("down", path="complete")
+    page.incomplete(identifier, expect=503)
+    return order
+
+
+def paid_once_and_paying_again(page: Page) -> Order:
+    """The money of a payment that was given up came while another one holds the goods."""
+    answer = page.order({"mug": 1})
+    given_up = desk.given_up_while_signed(page, answer)
+    page.approve(page.create_payment(answer))
+    page.pi.record_transaction(given_up)
+    page.incomplete(given_up)
+    return Order.objects.get(reference=answer["reference"])
+
+
+def too_little_came(page: Page) -> Order:
+    """Pi completed less than what was ordered."""
+    order, identifier = page.approved({"mug": 1})
+    txid = page.pi.sign(identifier)
+    page.pi.tamper(identifier, amount="0.5")
+    page.complete(identifier, txid)
+    return order
+
+
+def honoured_for_too_little(page: Page) -> Order:
+    return staff.honour(too_little_came(page), by=CAROL)
+
+
+def honoured_without_money(page: Page) -> Order:
+    return staff.honour(doubtful(page), by=CAROL)
+
+
+def honoured_without_money_and_delivered(page: Page) -> Order:
+    return staff.honour(desk.unverified(page, {"voucher": 1}), by=CAROL)
+
+
+def honoured_and_paid_at_last(page: Page) -> Order:
+    order = honoured_without_money(page)
+    _believe(page, order)
+    return order
+
+
+def believed_at_last(page: Page) -> Order:
+    """In review because Pi did not verify its transaction; then it did, and the money came."""
+    order = doubtful(page)
+    _believe(page, order)
+    return order
+
+
+def review_going_back(page: Page) -> Order:
+    order = review(page)
+    approve(order.refunds.get())
+    return order
+
+
+def review_and_back(page: Page) -> Order:
+    order = review_going_back(page)
+    move(order.refunds.get(), "done", by=DORA, txid="d" * 64)
+    return order
+
+
+def unused_and_going_back(page: Page) -> Order:
+    order = unused(page)
+    approve(order.refunds.get())
+    return order
+
+
+def unused_cancelled_and_back(page: Page) -> Order:
+    order = unused_and_going_back(page)
+    move(order.refunds.get(), "done", by=DORA, txid="c" * 64)
+    desk.cancel(order)
+    return order
+
+
+def paid_and_back(page: Page) -> Order:
+    """The money is back, and the order has not been closed yet."""
+    order = going_back(page)
+    move(order.refunds.get(), "done", by=DORA, txid="b" * 64)
+    return order
+
+
+def second_payment_going_back(page: Page) -> Order:
+    order = page.buy({"voucher": 1})
+    approve(desk.pay_again(page, order).refunds.get())
+    return order
+
+
+def fulfilled_and_asked_back(page: Page) -> Order:
+    order = fulfilled(page)
+    refunds.flag_for_refund(order.payments.get(), reason="x", by=CAROL)
+    return order
+
+
+def fulfilled_and_going_back(page: Page) -> Order:
+    order = fulfilled_and_asked_back(page)
+    approve(order.refunds.get())
+    return order
+
+
+def refunded_and_paid_again(page: Page) -> Order:
+    order = refunded(page)
+    desk.pay_again(page, order)
+    return order
+
+
+def _believe(page: Page, order: Order) -> None:
+    identifier = order.payments.get().identifier
+    page.pi.verify_transaction(identifier)
+    page.incomplete(identifier)

@@ -316,17 +316,27 @@ def test_private_parts_are_kept_by_no_cache(alice: Page) -> None:
     assert "private" in answer["Cache-Control"]
 
 
-def test_my_orders_are_mine_newest_first(
-    alice: Page, bob: Page, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_my_orders_are_mine_newest_first(alice: Page, bob: Page) -> None:
     bob.buy({"mug": 1})
     first, second = alice.buy({"mug": 1}), alice.buy({"voucher": 1, "book": 1})
 
-    # The pioneer, the orders, their lines.
-    with django_assert_num_queries(3):
-        html = fragment(alice, "/fragments/orders/").content.decode()
+    html = fragment(alice, "/fragments/orders/").content.decode()
 
     assert re.findall(r'href="/orders/([\w-]+)/"', html) == [second.reference, first.reference]
+
+
+def test_my_orders_cost_the_same_however_many_there_are(
+    alice: Page, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for made in (1, 2, 3):
+        for story in (stories.pending, stories.paid_twice, stories.review):
+            story(alice)
+
+        # The pioneer, the orders; their lines, the variants of these, payments, refunds.
+        with django_assert_num_queries(6):
+            html = fragment(alice, "/fragments/orders/").content.decode()
+
+        assert html.count('class="order-row"') == 3 * made
 
 
 def test_nobody_who_ordered_nothing_is_shown_an_empty_list(alice: Page) -> None:

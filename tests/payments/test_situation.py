@@ -58,10 +58,47 @@ pytestmark = pytest.mark.django_db
         ),
         (
             stories.doubted_and_cancelled,
+            "Cancelled. Pi shows a transaction for it that it does not verify: look on the chain.",
+        ),
+        (
+            stories.sold_out_meanwhile,
+            "Not paid yet. It stays open until 23:59 UTC. There is not enough left of what was ordered.",
+        ),
+        (
+            stories.honoured_for_too_little,
+            "Counts as paid, although only 0.5 π came. 1 parcel waits to be shipped.",
+        ),
+        (
+            stories.honoured_without_money,
+            "Counts as paid, although nothing came. 1 parcel waits to be shipped.",
+        ),
+        (
+            stories.honoured_without_money_and_delivered,
+            "Counts as paid, although nothing came, and everything is delivered.",
+        ),
+        (
+            stories.believed_at_last,
             (
-                "Cancelled; nothing was paid. Pi shows a transaction for it that it does not verify: look on "
-                "the chain."
+                "Needs review: its money came after Pi had not verified the transaction. Hand the goods "
+                "over, or let the money go back. A refund of 1.5 π is requested."
             ),
+        ),
+        (
+            stories.review_going_back,
+            ("Paid, but the money is on its way back: keep the goods here. A refund of 1.5 π is on its way."),
+        ),
+        (
+            stories.unused_and_going_back,
+            "Waiting for payment, but 1.5 π came that it cannot use. A refund of 1.5 π is on its way.",
+        ),
+        (
+            stories.fulfilled_and_going_back,
+            "Paid and delivered, but the money is on its way back. A refund of 0.1 π is on its way.",
+        ),
+        (stories.paid_and_back, "Everything that was paid went back."),
+        (
+            stories.refunded_and_paid_again,
+            "Refunded, but 1.5 π came that it cannot use. A refund of 1.5 π is requested. 1.5 π went back.",
         ),
         (stories.expired, "Expired: nobody paid in time."),
         (stories.cancelled, "Cancelled; nothing was paid."),
