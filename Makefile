@@ -45,8 +45,8 @@ test-browser: $(VENV)/requirements-dev
 
 # Without a rule it ends well when it has found the harm.
 model: $(VENV)/requirements-dev
-	$(IN_VENV) -m tests.proof.explore $(RULE)
-	$(if $(RULE),,WHOLE_MODEL=1 TEST_DATABASE=sqlite $(IN_VENV) -m pytest --capture=no tests/proof/test_model_and_code.py $(ARGS))
+	$(IN_VENV) -m tests.proofs.model.explore $(RULE)
+	$(if $(RULE),,WHOLE_MODEL=1 TEST_DATABASE=sqlite $(IN_VENV) -m pytest --capture=no tests/proofs/model/test_model_and_code.py $(ARGS))
 
 # How many times as many cases as make test draws, and from which seed.
 TIMES ?= 5
@@ -57,21 +57,21 @@ endif
 fuzz: $(VENV)/requirements-dev
 	@echo "make fuzz SEED=$(SEED) TIMES=$(TIMES) repeats this run."
 	for database in sqlite postgres; do \
-	    FUZZ_TIMES=$(TIMES) TEST_DATABASE=$$database $(IN_VENV) -m pytest tests/fuzz --hypothesis-seed=$(SEED) $(ARGS) || exit 1; \
+	    FUZZ_TIMES=$(TIMES) TEST_DATABASE=$$database $(IN_VENV) -m pytest tests/proofs/fuzz --hypothesis-seed=$(SEED) $(ARGS) || exit 1; \
 	done
 chaos: $(VENV)/requirements-dev
-	$(IN_VENV) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(IN_VENV) -m tests.proofs.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 mutants: $(VENV)/requirements-dev $(VENV)/requirements-mutants
-	$(IN_VENV) -m tests.mutants
+	$(IN_VENV) -m tests.proofs.mutants
 
 soak: $(VENV)/requirements-dev
-	$(IN_VENV) -m tests.proof.soak $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+	$(IN_VENV) -m tests.proofs.histories.soak $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
 interleavings: $(VENV)/requirements-dev
 	@for database in sqlite postgres; do \
 	    TEST_DATABASE=$$database PROOF=whole EVERY=$(or $(EVERY),1) $(IN_VENV) -m pytest --numprocesses auto \
-	        tests/proof/test_interleavings.py tests/proof/test_crashes.py $(ARGS) || exit 1; \
+	        tests/proofs/interleavings/test_interleavings.py tests/proofs/crashes/test_crashes.py $(ARGS) || exit 1; \
 	done
 
 lint: $(VENV)/requirements-dev
