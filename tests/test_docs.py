@@ -246,7 +246,7 @@ def test_the_example_of_a_test_works(alice: Page) -> None:
 # That these checks find something ------------------------------------------------------------------------
 
 
-def test_what_does_not_exist_is_found() -> None:
+def test_a_name_of_what_does_not_exist_is_found() -> None:
     text = (
         "# Here\n[a](b.md) [c](#there) [d](#here) `payments/none.py` `GET /nowhere/` `/healthz` manage.py fly"
     )

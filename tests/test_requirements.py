@@ -26,7 +26,7 @@ def pinned(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-mutants"])
-def test_everything_asked_for_is_pinned(name: str) -> None:
+def test_every_requirement_is_pinned(name: str) -> None:
     pins = pinned(f"{name}.txt")
 
     forgotten = [

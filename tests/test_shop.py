@@ -107,7 +107,7 @@ def test_pi_is_down_for_a_day_and_comes_back(alice: Page) -> None:
     assert order.status == "paid"
 
 
-def test_the_last_one_is_paid_late_while_another_holds_it(alice: Page, bob: Page) -> None:
+def test_the_last_unit_is_paid_late_while_another_order_holds_it(alice: Page, bob: Page) -> None:
     last = variant(product("Vase"), price="2", on_hand=1)
     first, identifier = alice.approved({last.sku: 1})
     alice.pi.sign(identifier, recorded=False)

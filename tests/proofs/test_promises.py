@@ -16,7 +16,7 @@ from tests.proofs.promises import Shelf, broken, broken_at_rest, heal, pass_time
 pytestmark = pytest.mark.django_db
 
 
-def test_a_healthy_story_breaks_nothing_while_it_runs_and_at_rest(alice: Page, bob: Page) -> None:
+def test_a_healthy_story_breaks_no_promise_while_it_runs_and_at_rest(alice: Page, bob: Page) -> None:
     shelf = Shelf()
     alice.buy({"mug": 2, "voucher": 1})
     _, abandoned = bob.approved({"mug": 1})
@@ -73,7 +73,9 @@ def pay_behind_our_back(identifier: str, page: Page) -> None:
         (pay_behind_our_back, "promise 4"),
     ],
 )
-def test_damage_is_noticed(alice: Page, damage: Callable[[str, Page], None], promise: str) -> None:
+def test_each_kind_of_damage_breaks_its_promise(
+    alice: Page, damage: Callable[[str, Page], None], promise: str
+) -> None:
     shelf = Shelf()
     _, identifier = alice.approved({"mug": 1})
 
@@ -90,7 +92,7 @@ def test_an_unfinished_payment_is_noticed_at_rest(alice: Page) -> None:
     assert "promise 9" in "\n".join(broken_at_rest(alice.pi, shelf))
 
 
-def test_time_passes_for_everybody(alice: Page) -> None:
+def test_time_passes_in_the_database_and_at_pi(alice: Page) -> None:
     order, identifier = alice.approved({"mug": 1})
 
     pass_time(alice.pi, timedelta(minutes=16))

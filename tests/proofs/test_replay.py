@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 SIGNED = meeting("one payment", scenes.signed_unseen)
 
 
-def test_a_scene_told_anew_is_alike(pi: Simulator) -> None:
+def test_a_scene_told_twice_ends_alike(pi: Simulator) -> None:
     told = [likeness(Stage(pi, SIGNED).begin(), history=True) for _ in range(2)]
 
     assert told[0] == told[1]
@@ -55,7 +55,7 @@ CHANGES: list[Callable[[Scene], object]] = [
 
 
 @pytest.mark.parametrize("history", [True, False])
-def test_what_matters_is_not_overlooked(pi: Simulator, history: bool) -> None:
+def test_two_states_that_differ_in_what_matters_are_not_alike(pi: Simulator, history: bool) -> None:
     stage = Stage(pi, SIGNED)
     before = likeness(stage.begin(), history=history)
     alike = []

@@ -122,7 +122,7 @@ def test_hostile_texts_are_shown_to_staff_as_texts(mallory: Page) -> None:
     assert sum(escape(EVIL) in page for page in pages) >= 20
 
 
-def test_harm_would_be_found() -> None:
+def test_a_text_that_has_become_markup_would_be_found() -> None:
     assert harm_in(f'<p title="{EVIL}">') != []
     assert harm_in(escape(EVIL.replace("{{ 7|add:41000 }}", "41007"))) != []
     assert harm_in(escape(EVIL)) == []
@@ -173,7 +173,9 @@ def ours(*folders: str, ending: str) -> list[Path]:
     ],
     ids=["scripts", "templates", "Python"],
 )
-def test_nothing_of_ours_makes_more_of_a_text(files: list[Path], found_in: Any) -> None:
+def test_no_script_template_or_module_of_ours_turns_text_into_markup(
+    files: list[Path], found_in: Any
+) -> None:
     assert len(files) > 5
     assert {file.name: found for file in files if (found := found_in(file.read_text()))} == {}
 
@@ -192,11 +194,11 @@ def test_nothing_of_ours_makes_more_of_a_text(files: list[Path], found_in: Any) 
         (trusted_in, "format_html(f'<b>{note}</b>')"),
     ],
 )
-def test_what_makes_more_of_a_text_would_be_found(found_in: Any, source: str) -> None:
+def test_code_that_turns_text_into_markup_would_be_found(found_in: Any, source: str) -> None:
     assert len(found_in(source)) == 1
 
 
-def test_what_the_server_sends_cannot_bring_scripts_to_life() -> None:
+def test_htmx_runs_no_script_that_the_server_sends() -> None:
     base = (ROOT / "templates" / "base.html").read_text()
 
     assert '"allowEval": false, "allowScriptTags": false' in base
@@ -244,13 +246,13 @@ def upload(name: str, content: bytes) -> list[str]:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_picture_is_refused(name: str, content: bytes) -> None:
+def test_an_upload_that_is_no_picture_is_refused(name: str, content: bytes) -> None:
     assert len(upload(name, content)) == 1
     assert not Picture.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["picture.png", "../../picture.png", "picture.PNG"])
-def test_a_picture_is_taken_and_stays_where_pictures_are(name: str) -> None:
+def test_a_picture_is_stored_in_the_folder_of_pictures(name: str) -> None:
     assert upload(name, png()) == []
 
     kept = Path(Picture.objects.get().image.path).resolve()
@@ -304,7 +306,7 @@ def test_a_link_is_followed_neither_for_a_browser_nor_for_pi(alice: Page, watch:
 @pytest.mark.parametrize(
     "identifier", ["../me", "x/../../v2/me", "x?y=z", "x#y", "http://evil.example/", LINK]
 )
-def test_no_identifier_leads_elsewhere(alice: Page, watch: Watch, identifier: str) -> None:
+def test_no_identifier_leads_to_another_address(alice: Page, watch: Watch, identifier: str) -> None:
     before = len(alice.pi.calls)
 
     for path in ("approve", "complete", "cancel", "error"):
@@ -314,7 +316,7 @@ def test_no_identifier_leads_elsewhere(alice: Page, watch: Watch, identifier: st
     assert (watch.asked, len(alice.pi.calls)) == ([], before)
 
 
-def test_the_watch_would_see_who_else_is_asked(watch: Watch) -> None:
+def test_a_request_to_anybody_but_pi_would_be_noticed(watch: Watch) -> None:
     with pytest.raises(requests.ConnectionError):
         http.session.get(LINK)
 

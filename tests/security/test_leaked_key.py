@@ -17,7 +17,7 @@ from tests.payments.page import Page
 pytestmark = pytest.mark.django_db
 
 
-def test_what_somebody_cancels_gives_its_goods_back(alice: Page) -> None:
+def test_a_payment_cancelled_with_a_leaked_key_gives_its_goods_back(alice: Page) -> None:
     order, identifier = alice.approved({"mug": 1})
     alice.pi.cancel(identifier)
 
@@ -28,7 +28,7 @@ def test_what_somebody_cancels_gives_its_goods_back(alice: Page) -> None:
     assert alice.buy({"mug": 1}).status == "paid"
 
 
-def test_what_somebody_lets_past_our_gate_buys_nothing(alice: Page) -> None:
+def test_a_payment_approved_with_a_leaked_key_buys_nothing(alice: Page) -> None:
     order = alice.order({"mug": 1})
     cheap = alice.pi.create_payment(
         alice.pioneer, amount="0.01", memo="m", metadata=order["payment"]["metadata"]

@@ -248,7 +248,7 @@ def test_no_log_holds_a_secret(
     assert [secret for secret in secrets if secret in told] == []
 
 
-def test_the_ear_hears_everybody_and_would_hear_a_secret(alice: Page, ear: Ear) -> None:
+def test_every_logger_is_recorded_and_a_secret_would_be_seen(alice: Page, ear: Ear) -> None:
     [access_token, *_] = buying(alice)
     alice.cancel("unknown", expect=404)
     User.objects.create_superuser("carol", password=PASSWORD)
@@ -264,7 +264,7 @@ def test_the_ear_hears_everybody_and_would_hear_a_secret(alice: Page, ear: Ear) 
     assert real_settings.PI_API_KEY in str(ear)
 
 
-def test_the_stories_meet_every_fault_of_the_wire() -> None:
+def test_the_logged_stories_meet_every_fault_of_the_simulator() -> None:
     assert {*FAULTS, *OFF_THE_WIRE, "latency"} == set(Kind.__args__)
 
 
@@ -330,7 +330,7 @@ def test_a_traceback_keeps_its_lines(ear: Ear) -> None:
     assert str(ear).splitlines()[0].endswith("ERROR payments it broke")
 
 
-def test_a_payment_whose_words_are_lies_stays_on_its_line(alice: Page, ear: Ear) -> None:
+def test_a_payment_with_line_breaks_in_its_metadata_stays_on_one_log_line(alice: Page, ear: Ear) -> None:
     identifier = alice.pi.create_payment(
         alice.pioneer, amount="1", memo=FORGED, metadata={"order": f"\n{FORGED}"}
     )

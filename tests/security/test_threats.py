@@ -123,14 +123,14 @@ LIMITS = {
 }
 
 
-def test_the_limits_are_those_that_are_told() -> None:
+def test_the_throttle_limits_are_those_of_the_document() -> None:
     rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
 
     assert rates == {scope: rate for scope, (rate, _) in LIMITS.items()}
     assert [words for _, words in LIMITS.values() if words not in TEXT] == []
 
 
-def test_a_test_that_is_not_there_would_be_noticed() -> None:
+def test_a_named_test_that_does_not_exist_would_be_noticed() -> None:
     here = "tests/security/test_threats.py"
 
     assert exists(f"{here}::test_no_threat_is_forgotten")

@@ -43,7 +43,7 @@ def test_no_two_purposes_share_a_salt() -> None:
 
 
 @pytest.mark.parametrize("salt", ["", "django.core.signing", "django.contrib.sessions.SessionStore"])
-def test_what_django_signs_for_itself_opens_nothing(alice: Page, salt: str) -> None:
+def test_a_signature_that_django_made_for_itself_opens_nothing(alice: Page, salt: str) -> None:
     link_of(alice)
     until = 2**33
 

@@ -54,7 +54,7 @@ def problems(story: tuple[Books, Shelf, Memory]) -> str:
     return "\n".join(judge(*story, balance_before=BEFORE).problems)
 
 
-def test_nothing_is_wrong_with_a_healthy_story(story: tuple[Books, Shelf, Memory]) -> None:
+def test_the_verdict_on_a_healthy_shop_names_no_problem(story: tuple[Books, Shelf, Memory]) -> None:
     verdict = judge(*story, balance_before=BEFORE)
 
     assert verdict.problems == []
@@ -113,7 +113,7 @@ def answer_500(memory: Memory) -> None:
         (answer_500, "POST /payments/complete was answered 500"),
     ],
 )
-def test_damage_is_told(
+def test_the_verdict_names_each_kind_of_damage(
     story: tuple[Books, Shelf, Memory], damage: Callable[[Memory], None], word: str
 ) -> None:
     damage(story[2])

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 @pytest.mark.parametrize("part", MEETINGS if WHOLE else DOORS + COMMANDS, ids=name_of)
-def test_a_crash_in_the_middle_of_it_is_mended(
+def test_a_crash_at_any_boundary_of_a_step_is_mended(
     pi: Simulator, witness: Witness, part: Any, record_property: Callable[[str, object], None]
 ) -> None:
     crashes = Crashes(pi, witness)
@@ -48,7 +48,7 @@ CONTROLS = {
 
 
 @pytest.mark.parametrize("harm", CONTROLS, ids=lambda harm: harm.__name__)
-def test_without_a_guard_a_crash_does_harm(
+def test_without_a_guard_a_crash_breaks_a_promise(
     pi: Simulator, monkeypatch: pytest.MonkeyPatch, harm: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     harm(monkeypatch)

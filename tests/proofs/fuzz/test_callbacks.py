@@ -135,7 +135,9 @@ def requests_to(path: str) -> st.SearchStrategy[list[tuple[Any, ...]]]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_body_gets_its_answer_and_no_row_is_lost(alice: Page, bob: Page, path: str) -> None:
+def test_every_request_body_gets_a_documented_answer_and_breaks_no_promise(
+    alice: Page, bob: Page, path: str
+) -> None:
     @fuzz("stories of odd bodies", examples=3, requests=requests_to(path))
     def answered(requests: list[tuple[Any, ...]]) -> None:
         with forgotten():

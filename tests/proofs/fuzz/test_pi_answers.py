@@ -243,7 +243,7 @@ def pi(settings: Any, caplog: pytest.LogCaptureFixture) -> Iterator[Wire]:
 
 
 @pytest.mark.parametrize("called", ["get_payment", "me", "network", "payment", "incomplete", "transactions"])
-def test_each_part_of_a_real_answer_may_be_anything(
+def test_an_answer_with_any_part_replaced_ends_in_a_record_or_an_error_of_ours(
     said: Said, caplog: pytest.LogCaptureFixture, called: str
 ) -> None:
     call, secret, real = CALLS[called]
@@ -270,7 +270,7 @@ def test_an_answer_near_or_far_from_a_real_one_ends_in_a_record_or_an_error_of_o
 
 
 @pytest.mark.parametrize("called", ["get_payment", "complete", "me", "payment"])
-def test_so_does_whatever_else_comes_over_the_line(
+def test_broken_http_ends_in_a_record_or_an_error_of_ours(
     pi: Wire, caplog: pytest.LogCaptureFixture, called: str
 ) -> None:
     call, secret, real = CALLS[called]

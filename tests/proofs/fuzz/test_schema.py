@@ -63,7 +63,7 @@ def test_every_answer_is_as_documented(alice: Page, label: str, caller: str) -> 
         ("POST /api/orders/", "pioneer"),
     ],
 )
-def test_who_asks_too_often_is_told_so_as_documented(
+def test_a_throttled_caller_is_answered_as_documented(
     alice: Page, monkeypatch: pytest.MonkeyPatch, label: str, scope: str
 ) -> None:
     monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "3/min")
@@ -126,7 +126,7 @@ def with_a_header(schema: Any) -> None:
 
 
 @pytest.mark.parametrize("lie", [left_out, of_another_kind, needed, in_xml, with_a_header])
-def test_a_schema_that_lies_is_found_out(pi: Simulator, lie: Callable[[Any], None]) -> None:
+def test_a_schema_that_lies_is_noticed(pi: Simulator, lie: Callable[[Any], None]) -> None:
     described = copy.deepcopy(SCHEMA.raw_schema)
     post(described_by(described), "/payments/cancel", {"paymentId": "made-up"})
     lie(described)

@@ -262,14 +262,14 @@ class Walk(RuleBasedStateMachine):
             self.block.__exit__(None, None, None)
 
 
-def test_everybody_may_call_everything_in_any_order(alice: Page) -> None:
+def test_calls_in_any_order_are_answered_as_documented_and_break_no_promise(alice: Page) -> None:
     class Here(Walk):
         page = alice
 
     run(Here, settings=settings(6, stateful_step_count=25))
 
 
-def test_a_schema_that_lies_is_found_out_on_the_way(alice: Page) -> None:
+def test_a_schema_that_lies_is_noticed_in_a_sequence_of_calls(alice: Page) -> None:
     described = copy.deepcopy(SCHEMA.raw_schema)
     del described["paths"]["/api/orders/{reference}/"]["get"]["responses"]["404"]
 

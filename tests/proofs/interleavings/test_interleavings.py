@@ -45,7 +45,7 @@ def name_of(part: object) -> str:
     return getattr(part, "__name__", str(part))
 
 
-def test_nothing_has_been_left_out() -> None:
+def test_no_door_rival_or_scene_is_left_out() -> None:
     assert len(DOORS) >= FEWEST_DOORS
     assert len(RIVALS) >= FEWEST_RIVALS
     assert len(MEETINGS) >= FEWEST_SCENES
@@ -53,7 +53,7 @@ def test_nothing_has_been_left_out() -> None:
 
 # The whole goes scene by scene: most ends that are alike are those of one scene, and are asked about once.
 @pytest.mark.parametrize("part", MEETINGS if WHOLE else DOORS, ids=name_of)
-def test_a_rival_in_the_middle_of_it_breaks_no_promise(
+def test_a_rival_at_any_boundary_of_a_step_breaks_no_promise(
     pi: Simulator, witness: Witness, part: Any, record_property: Callable[[str, object], None]
 ) -> None:
     interleavings = Interleavings(pi, witness)
@@ -124,7 +124,7 @@ CONTROLS = [
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=str)
-def test_without_a_guard_the_harm_is_told(
+def test_without_a_guard_a_rival_breaks_a_promise(
     pi: Simulator, monkeypatch: pytest.MonkeyPatch, control: Control
 ) -> None:
     control.harm(monkeypatch)

@@ -35,7 +35,7 @@ def test_a_mutant_is_its_changed_lines() -> None:
     assert Mutant.from_diff("payments/moves.py", DIFF, fate="survived") == mutant()
 
 
-def test_everything_killed_or_explained_is_a_success(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_with_every_mutant_killed_or_explained_is_a_success(capsys: pytest.CaptureFixture[str]) -> None:
     assert report(ALL, explanations.read(TEXT)) == 0
 
     total = capsys.readouterr().out.splitlines()[-1].split()

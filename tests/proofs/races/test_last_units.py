@@ -48,7 +48,7 @@ def test_twenty_buyers_of_ten_mugs_are_told_at_once(tapped: list[tuple[Page, str
 
 
 @pytest.mark.postgres
-def test_read_and_saved_the_same_mugs_are_promised_to_all(
+def test_stock_that_is_read_then_saved_promises_the_same_mugs_to_all(
     tapped: list[tuple[Page, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No constraint helps here: each saves what looks right."""
@@ -63,7 +63,7 @@ def test_read_and_saved_the_same_mugs_are_promised_to_all(
     )
 
 
-def test_without_where_the_database_refuses_but_nobody_is_told(
+def test_without_where_the_constraint_on_the_stock_refuses_but_no_buyer_is_told(
     tapped: list[tuple[Page, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever comes too late is asked to try again, for ever, and the wallet stays open."""
@@ -77,7 +77,7 @@ def test_without_where_the_database_refuses_but_nobody_is_told(
 
 
 @pytest.mark.postgres
-def test_without_its_constraint_either_more_mugs_are_promised_than_there_are(
+def test_without_where_and_constraint_more_mugs_are_promised_than_there_are(
     tapped: list[tuple[Page, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guards.holds_without_looking(monkeypatch)
@@ -104,14 +104,16 @@ def rival_claims_meanwhile(page: Page) -> list[PiPayment | None]:
     return found
 
 
-def test_what_one_sweeper_has_claimed_no_other_finds(alice: Page) -> None:
+def test_a_payment_that_one_sweeper_has_claimed_is_found_by_no_other(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     make_due(identifier)
 
     assert rival_claims_meanwhile(alice) == [None]
 
 
-def test_what_is_not_claimed_every_sweeper_finds(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payment_that_is_not_claimed_is_found_by_every_sweeper(
+    alice: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guards.claims_nothing(monkeypatch)
     _, identifier = alice.approved({"mug": 1})
     make_due(identifier)
@@ -120,7 +122,7 @@ def test_what_is_not_claimed_every_sweeper_finds(alice: Page, monkeypatch: pytes
 
 
 @pytest.mark.postgres
-def test_a_sweeper_passes_by_what_somebody_works_on(alice: Page, bob: Page) -> None:
+def test_a_sweeper_passes_by_a_payment_that_is_locked(alice: Page, bob: Page) -> None:
     _, locked = alice.approved({"mug": 1})
     _, free = bob.approved({"mug": 1})
     make_due(locked), make_due(free)
@@ -131,7 +133,7 @@ def test_a_sweeper_passes_by_what_somebody_works_on(alice: Page, bob: Page) -> N
 
 
 @pytest.mark.postgres
-def test_without_skip_locked_it_waits_in_line(
+def test_without_skip_locked_a_sweeper_waits_for_a_payment_that_is_locked(
     alice: Page, bob: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guards.queues_behind_rivals(monkeypatch)

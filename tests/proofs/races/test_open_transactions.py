@@ -124,7 +124,7 @@ def test_without_locks_and_where_goods_go_out_twice(
 
 
 @pytest.mark.parametrize("rival", ["complete", "sweeper"])
-def test_without_locks_alone_the_second_is_overtaken(
+def test_without_locks_alone_a_rival_of_complete_is_overtaken(
     alice: Page, stage: Stage, rival: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The WHERE saves the goods; what the lock gives is that a repetition is answered as the first was."""
@@ -259,7 +259,7 @@ def test_one_of_two_payments_holds_the_order(alice: Page, stage: Stage) -> None:
     assert broken(alice.pi, shelf) == []
 
 
-def test_without_locks_and_where_the_database_still_refuses_the_second(
+def test_without_locks_and_where_the_database_refuses_a_second_live_payment(
     alice: Page, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its buyer is told to try again, though, and Pi's dialog stays open for nothing."""
@@ -273,7 +273,7 @@ def test_without_locks_and_where_the_database_still_refuses_the_second(
     assert not alice.pi.payment(two)["status"]["cancelled"]
 
 
-def test_without_its_constraint_either_both_can_be_paid(
+def test_without_locks_where_and_constraint_two_payments_of_one_order_can_be_paid(
     alice: Page, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guards.decides_without_locks(monkeypatch)
@@ -307,7 +307,7 @@ def test_six_taps_that_all_found_nothing_are_one_order(alice: Page, stage: Stage
     assert len({answer["reference"] for _, answer in answers}) == Order.objects.count() == 1
 
 
-def test_without_its_constraint_six_taps_are_six_orders(alice: Page, stage: Stage) -> None:
+def test_without_the_constraint_on_the_key_six_taps_are_six_orders(alice: Page, stage: Stage) -> None:
     with guards.without_constraint(Order, "order_once_per_idempotency_key"):
         with stage.closed(Order):
             taps = stage.enter(*[tap(alice)] * 6)
@@ -328,7 +328,7 @@ def test_a_payment_that_six_callbacks_bring_is_one_row(alice: Page, stage: Stage
     assert counted(row("mug").get()) == (1, 10)
 
 
-def test_without_its_constraint_it_is_six_rows(alice: Page, stage: Stage) -> None:
+def test_without_the_constraint_on_the_identifier_one_payment_is_six_rows(alice: Page, stage: Stage) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
 
     with guards.without_constraint(PiPayment, "payments_pipayment_identifier_key"):
@@ -400,7 +400,7 @@ def test_opposite_baskets_wait_for_each_other(alice: Page, bob: Page, stage: Sta
     assert [counted(v) for v in Variant.objects.filter(sku__in=("Aa", "Bb", "Cc"))] == [(2, 9)] * 3
 
 
-def test_locked_in_the_order_of_their_lines_they_lock_each_other_out(
+def test_opposite_baskets_locked_in_the_order_of_their_lines_deadlock(
     alice: Page, bob: Page, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     guards.locks_in_the_order_of_the_lines(monkeypatch)

@@ -176,7 +176,7 @@ def rows(tables: dict[str, list[dict[str, Any]]], identifier: str) -> list[dict[
     return [payment, *(row for row in tables["Event"] if row["payment_id"] == payment["id"])]
 
 
-def test_the_steps_bring_every_payment_back(night: Night) -> None:
+def test_the_steps_after_a_restore_bring_every_payment_back(night: Night) -> None:
     told = night.restore()
 
     payments = {story: row for story, name in night.named.items() if (row := known(name)) is not None}
@@ -214,7 +214,7 @@ def test_the_steps_bring_every_payment_back(night: Night) -> None:
     assert first.note == f"names order {night.orders['forgotten']}"
 
 
-def test_afterwards_every_promise_holds_and_buyers_come_back(night: Night) -> None:
+def test_after_a_restore_every_promise_holds_and_buyers_come_back(night: Night) -> None:
     night.restore()
     counted = night.shelf
     counted.changed(Variant.objects.get(sku="voucher"), by=-WITHDRAWN)
@@ -240,7 +240,7 @@ def test_afterwards_every_promise_holds_and_buyers_come_back(night: Night) -> No
     assert broken_at_rest(night.pi, counted) == []
 
 
-def test_pictures_and_files_for_sale_are_back_too(night: Night) -> None:
+def test_a_restore_brings_pictures_and_files_for_sale_back(night: Night) -> None:
     for file in FILES:
         file.write_text("damaged")
 
@@ -249,7 +249,7 @@ def test_pictures_and_files_for_sale_are_back_too(night: Night) -> None:
     assert [file.read_text() for file in FILES] == ["as it was"] * 2
 
 
-def test_without_looking_at_the_chain_money_would_be_forgotten(night: Night) -> None:
+def test_without_recover_payments_money_would_be_forgotten(night: Night) -> None:
     told = night.restore(without="recover_payments")
 
     named = ("ordered before", "forgotten", "forgotten, Pi has not heard")
@@ -258,7 +258,7 @@ def test_without_looking_at_the_chain_money_would_be_forgotten(night: Night) -> 
     assert [night.named[story] in found for story in named] == [True] * 3
 
 
-def test_without_taking_codes_out_two_buyers_would_get_the_same(night: Night) -> None:
+def test_without_withdraw_codes_two_buyers_would_get_the_same_code(night: Night) -> None:
     night.restore(without="withdraw_codes")
 
     assert handed_out() & night.codes
