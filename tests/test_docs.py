@@ -22,6 +22,7 @@ from tests.security.test_threats import exists, named_in
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md"]
 DOCUMENTS += ["docs/security.md", "docs/reliability.md", "docs/decisions.md", "docs/traps.md"]
+DOCUMENTS += ["tests/proofs/README.md"]
 
 
 def text_of(name: str) -> str:
