@@ -21,7 +21,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from payments import desk, situation, sweep
+from payments import desk, situation
 from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.desk import (
     DeskAdmin,
@@ -34,11 +34,12 @@ from payments.desk import (
     timeline,
     utc,
 )
+from payments.domain import sweep
+from payments.domain.verdict import READ_BY_VERDICT
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.money import in_pi
 from payments.pi.client import PiError
 from payments.statuses import UNPAID, Cause, OrderStatus, PaymentStatus, RefundStatus
-from payments.verdict import READ_BY_VERDICT
 
 
 def _doubted() -> Q:

@@ -7,8 +7,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from payments.domain.sign_in import pioneer_of
 from payments.models import Pioneer
-from payments.sign_in import pioneer_of
 from web.bearer import bearer_token
 
 

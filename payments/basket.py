@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from catalog.models import Delivery, Variant
-from payments.ordering import MOST_LINES, MOST_UNITS
+from payments.domain.ordering import MOST_LINES, MOST_UNITS
 
 # `sku:quantity`, as many times as there are lines.
 LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):([1-9][0-9]{0,5})")

@@ -16,11 +16,12 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import DatabaseError
 
-from payments import notices, protocol, refunds, situation, staff
+from payments import situation
+from payments.domain import notices, protocol, refunds, staff
+from payments.domain.ordering import Refused
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi
 from payments.moves import By, IllegalMove, Overtaken
-from payments.ordering import Refused
 from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear
 from payments.pi.formats import TXID
 from payments.pi.horizon import ChainPayment, Horizon

@@ -20,8 +20,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 
 from catalog.models import Delivery, Variant
-from payments import sweep
 from payments.checks import UNSHARED_CACHES
+from payments.domain import sweep
 from payments.models import PiPayment
 from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused
 from payments.pi.horizon import Horizon

@@ -36,10 +36,10 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from catalog.models import Delivery, DeliveryCode, Variant
+from payments.domain.refunds import COUNTED
 from payments.models import DeliveredCode, Event, EventKind, Order, OrderLine, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.moves import MOVES, Subject
-from payments.refunds import COUNTED
 from payments.statuses import (
     LIVE,
     REFUND_UNDER_WAY,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from payments.domain.sweep import overdue_before
 from payments.models import PiPayment, Refund
 from payments.money import in_pi
 from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused
 from payments.statuses import PaymentStatus
-from payments.sweep import overdue_before
 
 SECONDS_PER_ANSWER = 10
 ROWS_AT_ONCE = 200

@@ -15,10 +15,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from catalog.stock import OutOfStock
+from payments.domain.ordering import MESSAGES, Refused
+from payments.domain.protocol import NotCompleted, UnknownPayment, WrongCaller
 from payments.moves import IllegalMove, Overtaken
-from payments.ordering import MESSAGES, Refused
 from payments.pi.client import PiMisconfigured, PiRefused, PiUnclear
-from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
 from web.error_pages import BUSY, RETRY_SECONDS
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from payments.domain.ordering import MOST_LINES, MOST_UNITS, payment_to_create
+from payments.domain.verdict import Verdict, verdict_of
 from payments.models import Order, OrderLine, Pioneer
-from payments.ordering import MOST_LINES, MOST_UNITS, payment_to_create
 from payments.pi.formats import IDENTIFIER
 from payments.statuses import OrderStatus, PaymentStatus, ReviewReason
-from payments.verdict import Verdict, verdict_of
 
 LONGEST_ACCESS_TOKEN = 2_000
 

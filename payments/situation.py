@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from payments.domain.verdict import Verdict, verdict_of
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.statuses import (
@@ -22,7 +23,6 @@ from payments.statuses import (
     RefundStatus,
     ReviewReason,
 )
-from payments.verdict import Verdict, verdict_of
 
 ON_ITS_WAY = tuple(status for status in REFUND_UNDER_WAY if status != RefundStatus.DONE)
 

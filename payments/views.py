@@ -19,10 +19,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from payments import protocol
+from payments.domain import protocol
+from payments.domain.ordering import Shipping
+from payments.domain.sign_in import remember, sign_in
+from payments.domain.verdict import READ_BY_VERDICT
 from payments.models import Order, Pioneer, PiPayment
 from payments.moves import By, clean
-from payments.ordering import Shipping
 from payments.pi.client import PiClient
 from payments.serializers import (
     ApproveRequest,
@@ -41,7 +43,6 @@ from payments.serializers import (
     SignInRequest,
     StrictText,
 )
-from payments.sign_in import remember, sign_in
 from payments.statuses import Cause
 from payments.throttles import (
     AccessTokenThrottle,
@@ -50,7 +51,6 @@ from payments.throttles import (
     SignInThrottle,
     StrangersThrottle,
 )
-from payments.verdict import READ_BY_VERDICT
 
 logger = logging.getLogger(__name__)
 

@@ -34,12 +34,12 @@ DOORS = (
     *("payments.admin", "payments.management", "payments.problems", "payments.throttles"),
     "payments.authentication",
 )
-RULES_OF_THE_SHOP = tuple(
-    f"payments.{name}"
-    for name in (
-        *("protocol", "fold", "gate", "moves", "ordering", "delivery", "refunds"),
-        *("staff", "sweep", "statuses", "ledger", "money", "sign_in", "verdict"),
-    )
+RULES_OF_THE_SHOP = (
+    "payments.domain",
+    "payments.moves",
+    "payments.statuses",
+    "payments.money",
+    "payments.ledger",
 )
 
 RECORDS = ("Order", "PiPayment", "Refund")
@@ -172,7 +172,9 @@ def pi_knows_nothing_of_us(module: Module) -> Iterator[str]:
 def views_hold_no_rules(module: Module) -> Iterator[str]:
     """A view makes one call of the protocol; what is for sale and in stock is decided below it."""
     if module.name == "payments.views":
-        yield from must_not_import(module, "catalog", "payments.moves.move", "payments.fold", "payments.gate")
+        yield from must_not_import(
+            module, "catalog", "payments.moves.move", "payments.domain.fold", "payments.domain.gate"
+        )
 
 
 def the_rules_do_not_know_the_doors(module: Module) -> Iterator[str]:
@@ -468,43 +470,43 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/views.py", "from payments.moves import By, move"),
     ],
     the_rules_do_not_know_the_doors: [
-        ("payments/gate.py", "from payments.views import Approve"),
-        ("payments/protocol.py", "from django.http import Http404"),
-        ("payments/protocol.py", "from .serializers import OrderAnswer"),
+        ("payments/domain/gate.py", "from payments.views import Approve"),
+        ("payments/domain/protocol.py", "from django.http import Http404"),
+        ("payments/domain/protocol.py", "from ..serializers import OrderAnswer"),
     ],
     a_status_changes_in_one_place: [
-        ("payments/fold.py", "order.status = 'paid'\norder.save()"),
-        ("payments/fold.py", "order.status, x = 'paid', 1"),
+        ("payments/domain/fold.py", "order.status = 'paid'\norder.save()"),
+        ("payments/domain/fold.py", "order.status, x = 'paid', 1"),
         ("payments/models.py", "class Order(Model):\n def f(self): self.status = 1"),
-        ("payments/fold.py", "Order.objects.filter(pk=1).update(status='paid')"),
-        ("payments/fold.py", "rows.update(**{'status': 'paid'})"),
-        ("payments/fold.py", "Order.objects.create(total=1, status='paid')"),
-        ("payments/fold.py", "o.get_or_create(pk=1, defaults={'status': 'paid'})"),
-        ("payments/fold.py", "Refund(status='done')"),
-        ("payments/fold.py", "order.save(update_fields=['status'])"),
-        ("payments/fold.py", "Order.objects.bulk_update(orders, ['status'])"),
-        ("payments/fold.py", "setattr(order, 'status', 'paid')"),
+        ("payments/domain/fold.py", "Order.objects.filter(pk=1).update(status='paid')"),
+        ("payments/domain/fold.py", "rows.update(**{'status': 'paid'})"),
+        ("payments/domain/fold.py", "Order.objects.create(total=1, status='paid')"),
+        ("payments/domain/fold.py", "o.get_or_create(pk=1, defaults={'status': 'paid'})"),
+        ("payments/domain/fold.py", "Refund(status='done')"),
+        ("payments/domain/fold.py", "order.save(update_fields=['status'])"),
+        ("payments/domain/fold.py", "Order.objects.bulk_update(orders, ['status'])"),
+        ("payments/domain/fold.py", "setattr(order, 'status', 'paid')"),
     ],
     only_moves_writes_events: [
-        ("payments/staff.py", "Event.objects.create(order=order, actor='x')"),
-        ("payments/staff.py", "Event(order=order, actor='x').save()"),
-        ("payments/staff.py", "Event.objects.bulk_create(events)"),
+        ("payments/domain/staff.py", "Event.objects.create(order=order, actor='x')"),
+        ("payments/domain/staff.py", "Event(order=order, actor='x').save()"),
+        ("payments/domain/staff.py", "Event.objects.bulk_create(events)"),
     ],
     only_stock_changes_stock: [
-        ("payments/fold.py", "variants.update(reserved=F('reserved') - 1)"),
+        ("payments/domain/fold.py", "variants.update(reserved=F('reserved') - 1)"),
         ("catalog/admin/pages.py", "variants.update(price=1, on_hand=7)"),
     ],
     only_settings_read_the_environment: [
-        ("payments/gate.py", "import os\nx = os.environ['DEBUG']"),
-        ("payments/gate.py", "import os\nx = os.getenv('DEBUG')"),
-        ("payments/gate.py", "from os import environ"),
-        ("payments/gate.py", "import environ"),
+        ("payments/domain/gate.py", "import os\nx = os.environ['DEBUG']"),
+        ("payments/domain/gate.py", "import os\nx = os.getenv('DEBUG')"),
+        ("payments/domain/gate.py", "from os import environ"),
+        ("payments/domain/gate.py", "import environ"),
         ("pistore/wsgi.py", "import os\nos.environ.setdefault('DEBUG', '1')"),
     ],
     only_one_module_speaks_http: [
-        ("payments/protocol.py", "import requests"),
+        ("payments/domain/protocol.py", "import requests"),
         ("payments/pi/horizon.py", "import requests"),
-        ("payments/sign_in.py", "from urllib.request import urlopen"),
+        ("payments/domain/sign_in.py", "from urllib.request import urlopen"),
     ],
     locks_leave_foreign_keys_alone: [
         ("payments/moves.py", "Order.objects.select_for_update().get(pk=1)"),
@@ -512,14 +514,14 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/moves.py", "rows.select_for_update(skip_locked=True)"),
     ],
     a_sentence_is_never_data: [
-        ("payments/fold.py", "if row.attention.startswith(PASSING):\n    pass"),
-        ("payments/fold.py", "if problem == 'the goods are gone':\n    pass"),
-        ("payments/fold.py", "if text in ('paid late', 'paid twice'):\n    pass"),
-        ("payments/fold.py", "if 'is gone' in text:\n    pass"),
-        ("payments/sweep.py", "trouble = outcome.startswith('trouble')"),
-        ("payments/sweep.py", "trouble = answer.startswith('in trouble')"),
-        ("payments/protocol.py", "events.filter(note__startswith=NOT_YET)"),
-        ("payments/protocol.py", "events.exclude(refund__reason__icontains=word)"),
+        ("payments/domain/fold.py", "if row.attention.startswith(PASSING):\n    pass"),
+        ("payments/domain/fold.py", "if problem == 'the goods are gone':\n    pass"),
+        ("payments/domain/fold.py", "if text in ('paid late', 'paid twice'):\n    pass"),
+        ("payments/domain/fold.py", "if 'is gone' in text:\n    pass"),
+        ("payments/domain/sweep.py", "trouble = outcome.startswith('trouble')"),
+        ("payments/domain/sweep.py", "trouble = answer.startswith('in trouble')"),
+        ("payments/domain/protocol.py", "events.filter(note__startswith=NOT_YET)"),
+        ("payments/domain/protocol.py", "events.exclude(refund__reason__icontains=word)"),
         ("payments/ledger.py", "Refund.objects.filter(Q(reason='the goods are gone'))"),
     ],
     an_amount_is_written_in_one_place: [
@@ -535,7 +537,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
 LET_PASS: dict[Rule, list[tuple[str, str]]] = {
     the_catalogue_knows_nothing_of_payments: [
         ("catalog/api/views.py", "from catalog import stock"),
-        ("payments/gate.py", "from payments.models import Order"),
+        ("payments/domain/gate.py", "from payments.models import Order"),
     ],
     http_knows_nothing_of_the_shop: [
         ("web/error_pages.py", "from django.conf import settings\nfrom web.framing import framable_by_pi"),
@@ -561,20 +563,20 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("payments/pi/client.py", "from django.conf import settings\nimport requests"),
         ("payments/pi/client.py", "from payments.pi.formats import IDENTIFIER"),
         ("payments/pi/horizon.py", "from payments.pi import http\nfrom . import formats"),
-        ("payments/gate.py", "from payments.models import Order"),
+        ("payments/domain/gate.py", "from payments.models import Order"),
     ],
     views_hold_no_rules: [
         ("payments/views.py", "from payments import protocol\nfrom payments.moves import By"),
     ],
     the_rules_do_not_know_the_doors: [
-        ("payments/staff.py", "from payments import protocol, refunds"),
+        ("payments/domain/staff.py", "from payments import protocol, refunds"),
         ("payments/views.py", "from rest_framework.views import APIView"),
     ],
     a_status_changes_in_one_place: [
         ("payments/moves.py", "rows.update(status=to)"),
         ("payments/views.py", "Response({}, status=201)"),
-        ("payments/fold.py", "Order.objects.filter(status='paid').update(note='')"),
-        ("payments/fold.py", "if order.status == 'paid': pass"),
+        ("payments/domain/fold.py", "Order.objects.filter(status='paid').update(note='')"),
+        ("payments/domain/fold.py", "if order.status == 'paid': pass"),
         ("payments/x.py", "class No(Exception):\n def f(self): self.status = 1"),
     ],
     only_moves_writes_events: [
@@ -598,18 +600,18 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("payments/moves.py", "rows.select_for_update(no_key=True, of=('self',))"),
     ],
     a_sentence_is_never_data: [
-        ("payments/fold.py", "if row.notice in PASSING_NOTICES or row.attention:\n    pass"),
-        ("payments/fold.py", "if order.attention != shown:\n    pass"),
-        ("payments/fold.py", "if status == 'paid':\n    pass"),
+        ("payments/domain/fold.py", "if row.notice in PASSING_NOTICES or row.attention:\n    pass"),
+        ("payments/domain/fold.py", "if order.attention != shown:\n    pass"),
+        ("payments/domain/fold.py", "if status == 'paid':\n    pass"),
         ("payments/views.py", "if request.path.startswith('/admin/'):\n    pass"),
-        ("payments/protocol.py", "events.filter(cause=Cause.HONOUR, note='')"),
-        ("tests/payments/test_fold.py", "assert note.startswith('names order')"),
+        ("payments/domain/protocol.py", "events.filter(cause=Cause.HONOUR, note='')"),
+        ("tests/payments/domain/test_fold.py", "assert note.startswith('names order')"),
     ],
     an_amount_is_written_in_one_place: [
         ("catalog/amounts.py", "number = f'{amount.normalize():f}'"),
         ("catalog/admin.py", "text = format_pi(price)"),
         ("payments/moves.py", "text = unicodedata.normalize('NFC', text)"),
-        ("payments/sweep.py", "text = f'{seconds:.1f} seconds'"),
+        ("payments/domain/sweep.py", "text = f'{seconds:.1f} seconds'"),
     ],
     a_file_is_read_in_one_sitting: [
         ("payments/views.py", "x = 1\n" * MOST_LINES),

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import sweep
+from payments.domain import sweep
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted, product, variant

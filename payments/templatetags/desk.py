@@ -11,7 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permissi
 from django.db.models import Q
 from django.urls import reverse
 
-from payments import money, sweep
+from payments import money
+from payments.domain import sweep
 from payments.models import Order, PiPayment, Refund
 from payments.pi.formats import TXID
 from payments.statuses import OrderStatus, RefundStatus

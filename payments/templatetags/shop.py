@@ -9,7 +9,7 @@ from django.conf import settings
 
 from catalog.amounts import NO_BREAK_SPACE, PI, TEST_PI, format_pi
 from payments import basket
-from payments.verdict import verdict_of
+from payments.domain.verdict import verdict_of
 
 register = template.Library()
 register.filter(basket.most)

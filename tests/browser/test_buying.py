@@ -13,7 +13,8 @@ from playwright.sync_api import expect
 from pytest_django import Settings
 
 from catalog.models import Variant
-from payments import downloads, sweep
+from payments import downloads
+from payments.domain import sweep
 from payments.models import DeliveredCode, Event, Order, PiPayment
 from payments.moves import By
 from pi_simulator import Simulator

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from payments import protocol
+from payments.domain import protocol
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import By, move
 from payments.pi.client import PiClient

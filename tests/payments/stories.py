@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import protocol, refunds, staff
+from payments.domain import protocol, refunds, staff
 from payments.models import Order
 from payments.moves import move
 from tests.payments import desk

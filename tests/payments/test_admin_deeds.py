@@ -12,8 +12,9 @@ from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
-from payments import deeds, desk, refunds
+from payments import deeds, desk
 from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.domain import refunds
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import Overtaken
 from tests.payments.desk import (

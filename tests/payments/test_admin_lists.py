@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from payments import refunds
 from payments.admin import OrderAdmin
+from payments.domain import refunds
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from tests.payments.desk import (
     CAROL,

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from catalog import stock
 from catalog.models import Variant
-from payments import protocol, sweep
+from payments.domain import protocol, sweep
 from payments.management import pacing
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment

@@ -21,12 +21,13 @@ from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
-from payments import chain_ledger, deeds, doctor, pi_ledger, protocol, staff
+from payments import chain_ledger, deeds, doctor, pi_ledger
 from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.domain import protocol, staff
+from payments.domain.ordering import Refused
 from payments.downloads import download_url
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
-from payments.ordering import Refused
 from payments.pi.client import PiClient, PiError
 from pi_simulator import Simulator
 from pi_simulator.calls import Call

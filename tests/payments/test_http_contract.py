@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from payments.domain.sign_in import SALT
 from payments.models import Order, Pioneer, PiPayment
-from payments.sign_in import SALT
 from pi_simulator import Simulator
 from tests.payments.page import Page, shelf, status_of
 from web.json_bodies import MAX_BODY

@@ -13,7 +13,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
-from payments import ledger, protocol, refunds, staff, sweep
+from payments import ledger
+from payments.domain import protocol, refunds, staff, sweep
 from payments.ledger import Difference
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By, move

@@ -16,13 +16,13 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from catalog.stock import OutOfStock
+from payments.domain.ordering import MESSAGES, Refused
+from payments.domain.protocol import NotCompleted, UnknownPayment, WrongCaller
 from payments.models import PiPayment
 from payments.moves import IllegalMove, Overtaken
-from payments.ordering import MESSAGES, Refused
 from payments.pi.client import PiMisconfigured, PiRefused, PiUnclear
 from payments.pi.http import InsideTransaction
 from payments.problems import ANSWERS
-from payments.protocol import NotCompleted, UnknownPayment, WrongCaller
 
 SECRET = "a detail that is nobody else's business"
 

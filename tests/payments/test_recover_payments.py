@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from django.core.management import CommandError, call_command
 
-from payments import protocol
+from payments.domain import protocol
 from payments.management import pacing
 from payments.management.commands import recover_payments
 from payments.models import Order, PiPayment, Refund

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from catalog import stock
 from catalog.models import Variant
-from payments import delivery, fold, protocol, refunds, staff
+from payments.domain import delivery, fold, protocol, refunds, staff
 from payments.models import EventKind, PiPayment
 from payments.moves import By, Subject, move, record
 from payments.pi.client import PaymentRecord, PiClient

@@ -13,14 +13,14 @@ from django.utils import timezone
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from catalog.stock import OutOfStock
-from payments import protocol, refunds, staff, sweep
+from payments.domain import protocol, refunds, staff, sweep
+from payments.domain.ordering import Refused
+from payments.domain.protocol import NotCompleted, UnknownPayment
+from payments.domain.refunds import RefundImpossible
+from payments.domain.staff import Declined
 from payments.models import PiPayment, Refund
 from payments.moves import By, Overtaken
-from payments.ordering import Refused
 from payments.pi.client import PiClient, PiRefused, PiUnclear
-from payments.protocol import NotCompleted, UnknownPayment
-from payments.refunds import RefundImpossible
-from payments.staff import Declined
 from pi_simulator.refusal import SimulatorRefusal
 from tests.proofs.promises import CLEANER, SWEEPER
 from tests.proofs.scenes import (

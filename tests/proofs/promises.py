@@ -19,7 +19,8 @@ from django.db import models
 from django.db.models import F
 
 from catalog.models import DeliveryCode, Variant
-from payments import ledger, pi_ledger, sweep
+from payments import ledger, pi_ledger
+from payments.domain import sweep
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiError

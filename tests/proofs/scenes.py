@@ -16,12 +16,12 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from catalog.models import Category, Delivery, DeliveryCode, Product, Variant
-from payments import protocol
+from payments.domain import protocol
+from payments.domain.ordering import Refused, Shipping
+from payments.domain.protocol import NotCompleted
 from payments.models import DeliveredCode, Event, Order, OrderLine, Pioneer, PiPayment, Refund
 from payments.moves import By
-from payments.ordering import Refused, Shipping
 from payments.pi.client import PiUnclear
-from payments.protocol import NotCompleted
 from pi_simulator import Simulator
 from pi_simulator.records import Pioneer as AtPi
 from tests.payments.desk import approve

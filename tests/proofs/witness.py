@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from payments import staff
+from payments.domain import staff
 from payments.models import PiPayment
 from payments.moves import By
 from payments.pi.client import PiClient

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from catalog.models import Variant
-from payments import protocol
+from payments.domain import protocol
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted

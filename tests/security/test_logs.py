@@ -23,7 +23,8 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from catalog.models import DeliveryCode
-from payments import pages, protocol
+from payments import pages
+from payments.domain import protocol
 from payments.downloads import download_url
 from payments.models import Order, PiPayment
 from pi_simulator.faults import OFF_THE_WIRE, Kind

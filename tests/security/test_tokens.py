@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 from django.core import signing
 from django.test import Client
 
-from payments import downloads, sign_in
+from payments import downloads
+from payments.domain import sign_in
 from payments.models import OrderLine, Pioneer
 from tests.payments.page import Page
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from payments.domain.sweep import expire_stale, plan, stale_orders
 from payments.management.stopping import stop_on_signals
 from payments.moves import By
 from payments.pi.client import PiError
 from payments.statuses import Cause, OrderStatus
-from payments.sweep import expire_stale, plan, stale_orders
 
 BY = By("cleanup_stale_orders", Cause.CLEANUP_STALE_ORDERS)
 

@@ -10,16 +10,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.chain_ledger import came_in, entries_since, is_known, names_a_payment
-from payments.fold import Contradiction
+from payments.domain.fold import Contradiction
+from payments.domain.protocol import UnknownPayment, recover_paid
+from payments.domain.sweep import SECONDS_PER_PAYMENT
 from payments.management.pacing import pause
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import PiPayment
 from payments.moves import By, Overtaken
 from payments.pi.client import PiClient, PiError, PiRefused
 from payments.pi.horizon import ChainEntry
-from payments.protocol import UnknownPayment, recover_paid
 from payments.statuses import Cause, PaymentStatus
-from payments.sweep import SECONDS_PER_PAYMENT
 
 BY = By("recover_payments", Cause.RECOVER_PAYMENTS)
 

@@ -12,10 +12,10 @@ import pytest
 import requests
 import responses
 
+from payments.domain.protocol import CALLBACK_SECONDS
 from payments.pi.client import SUCCESS, PiError, PiMisconfigured, PiRefused, PiUnclear, as_record
 from payments.pi.formats import MAX_AMOUNT, MIN_AMOUNT
 from payments.pi.http import parse
-from payments.protocol import CALLBACK_SECONDS
 from tests.payments.pi.test_client import (
     APPROVED,
     HORIZON,

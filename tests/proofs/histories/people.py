@@ -17,8 +17,9 @@ from django.db.models import F
 
 from catalog import stock
 from catalog.models import DeliveryCode, Product, Variant
-from payments import deeds, sweep
+from payments import deeds
 from payments.deeds import Deed
+from payments.domain import sweep
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiError

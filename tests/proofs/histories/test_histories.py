@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from payments import fold, protocol
+from payments.domain import fold, protocol
 from payments.models import PiPayment
 from payments.moves import By
 from payments.pi.client import PaymentRecord

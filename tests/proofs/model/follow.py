@@ -15,10 +15,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog import stock
-from payments import fold, protocol, refunds, staff
+from payments.domain import fold, protocol, refunds, staff
+from payments.domain.ordering import Refused, Shipping
 from payments.models import Order, Pioneer, PiPayment, Refund
 from payments.moves import By, locked, move
-from payments.ordering import Refused, Shipping
 from payments.pi.client import PaymentRecord, PiClient
 from payments.statuses import OrderStatus
 from pi_simulator import Simulator

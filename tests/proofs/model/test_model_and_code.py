@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from payments import staff
-from payments.ordering import Refused
+from payments.domain import staff
+from payments.domain.ordering import Refused
 from pi_simulator import Simulator
 from tests.proofs.model.explore import CameFrom, path_to, visit
 from tests.proofs.model.follow import Apart, follow

@@ -1,6 +1,6 @@
 """Why some mutants may live: `explained.txt`, read and matched.
 
-payments/protocol.py             the file, or `*` for all of them
+payments/domain/protocol.py             the file, or `*` for all of them
 - was                            what stood there; `…` stands for anything
 + now                            what the mutant made of it; several such lines are as many mutants
 = why it may live, in one line

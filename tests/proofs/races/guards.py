@@ -43,7 +43,8 @@ def moves_without_looking(patch: Patcher) -> None:
 
 def decides_without_locks(patch: Patcher) -> None:
     """A commit decides on rows that it has read, but not locked."""
-    from payments import moves, refunds, staff
+    from payments import moves
+    from payments.domain import refunds, staff
     from payments.models import Order, PiPayment
 
     @contextmanager
@@ -126,7 +127,7 @@ def sells_codes_before_the_stock(patch: Patcher) -> None:
 
 def claims_nothing(patch: Patcher) -> None:
     """A sweeper takes the next payment without committing that it has."""
-    from payments import sweep
+    from payments.domain import sweep
     from payments.models import PiPayment
 
     def claim_next() -> Any:

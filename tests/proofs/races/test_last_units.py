@@ -1,7 +1,7 @@
 """The last units, and what becomes of them when each guard of theirs is taken away.
 
 The race itself, with two hundred buyers and real processes, is in `test_processes`; forty at once on both
-databases are in `tests.payments.test_races`.
+databases are in `tests.payments.domain.test_races`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from functools import partial
 import pytest
 
 from catalog.models import Variant
-from payments import ledger, protocol, sweep
+from payments import ledger
+from payments.domain import protocol, sweep
 from payments.models import PiPayment
 from pi_simulator.calls import Call
 from tests.catalog.goods import counted
+from tests.payments.domain.test_races import at_once
 from tests.payments.page import Page
-from tests.payments.test_races import at_once
 from tests.proofs.promises import SWEEPER
 from tests.proofs.races import guards
 from tests.proofs.races.stage import stage

@@ -18,7 +18,8 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
-from payments import ledger, protocol, refunds, staff, sweep
+from payments import ledger
+from payments.domain import protocol, refunds, staff, sweep
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiClient

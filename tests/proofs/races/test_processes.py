@@ -24,7 +24,7 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import protocol
+from payments.domain import protocol
 from payments.models import DeliveredCode, Event, Order, Pioneer, PiPayment, Refund
 from pi_simulator import Simulator
 from pi_simulator.server import running

@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from catalog.models import Variant
-from payments import staff
+from payments.domain import staff
 from payments.management import pacing
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from pi_simulator import Simulator

@@ -17,13 +17,13 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from payments import protocol
-from payments.fold import Contradiction
+from payments.domain import protocol
+from payments.domain.fold import Contradiction
+from payments.domain.notices import set_notice
+from payments.domain.protocol import UnknownPayment
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, Overtaken
-from payments.notices import set_notice
 from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear
-from payments.protocol import UnknownPayment
 from payments.statuses import UNFINISHED, Notice, OrderStatus, PaymentStatus
 
 logger = logging.getLogger(__name__)

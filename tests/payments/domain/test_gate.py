@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from catalog.models import Product, Variant
 from catalog.stock import OutOfStock
-from payments.gate import mismatch, named_order, names, order_for
+from payments.domain.gate import mismatch, named_order, names, order_for
+from payments.domain.ordering import Refused
 from payments.models import Order, OrderLine, Pioneer
 from payments.moves import By
-from payments.ordering import Refused
 from payments.pi.client import PaymentRecord
 from payments.statuses import OrderStatus
 from tests.catalog.goods import product, variant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from payments import refunds, staff
+from payments.domain import refunds, staff
 from payments.models import Refund
 from payments.moves import By
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, story

@@ -10,10 +10,10 @@ import pytest
 from django.db.models import F, Q
 from django.test import Client
 
-from payments import protocol
+from payments.domain import protocol
+from payments.domain.notices import clear_notice, dismiss_notice, set_notice
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, record
-from payments.notices import clear_notice, dismiss_notice, set_notice
 from payments.pi.client import PiRefused
 from payments.statuses import PASSING_NOTICES, Notice
 from tests.payments import rows

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import protocol, sweep
+from payments.domain import protocol, sweep
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
 from payments.moves import By
 from pi_simulator import Simulator

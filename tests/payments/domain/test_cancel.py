@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import protocol
+from payments.domain import protocol
+from payments.domain.protocol import ERRORS_KEPT
 from payments.models import Event, EventKind, Order, PiPayment
 from payments.moves import By, record
-from payments.protocol import ERRORS_KEPT
 from tests.catalog.goods import counted
 from tests.payments.page import Page, acts, status_of
 

@@ -13,13 +13,13 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from catalog import stock
-from payments import gate
-from payments.delivery import Take, hand_over
+from payments.domain import gate
+from payments.domain.delivery import Take, hand_over
+from payments.domain.notices import set_notice
+from payments.domain.refunds import COUNTED, request_refund
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.moves import By, locked, move, record
-from payments.notices import set_notice
 from payments.pi.client import PaymentRecord, PiUnclear
-from payments.refunds import COUNTED, request_refund
 from payments.statuses import (
     LIVE,
     OPEN,

@@ -16,10 +16,10 @@ from django.db import connection
 from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
+from payments.domain.sign_in import SALT, InvalidToken, uid_of
+from payments.domain.sign_in import sign_in as exchange
 from payments.models import Pioneer
 from payments.pi.client import PiRefused
-from payments.sign_in import SALT, InvalidToken, uid_of
-from payments.sign_in import sign_in as exchange
 from pi_simulator import Pioneer as PiPioneer
 from pi_simulator import Simulator
 from tests.payments.page import Page

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from django.core import signing
 
+from payments.domain.protocol import CALLBACK_SECONDS
 from payments.models import Pioneer
 from payments.pi.client import PiClient, PiRefused, PiUser
-from payments.protocol import CALLBACK_SECONDS
 
 LONGEST = timedelta(hours=24)
 SALT = "pistore.pioneer"

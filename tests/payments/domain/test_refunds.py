@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from payments import refunds
+from payments.domain import refunds
 from payments.moves import By
 from tests.payments import rows
 

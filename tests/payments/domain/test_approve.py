@@ -9,9 +9,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Variant
+from payments.domain.protocol import CALLBACK_SECONDS
 from payments.models import Event, Order, PiPayment
 from payments.pi import http
-from payments.protocol import CALLBACK_SECONDS
 from tests.catalog.goods import counted
 from tests.payments.desk import given_up_while_signed
 from tests.payments.page import Page, acts, status_of

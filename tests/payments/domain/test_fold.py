@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
-from payments.fold import Contradiction, fold, record_failed
+from payments.domain.fold import Contradiction, fold, record_failed
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted, variant

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from catalog.models import Product, Variant
+from payments.domain.ordering import MOST_UNITS, Refused, check_still_offered, write_order
 from payments.models import Order, Pioneer
 from payments.moves import By, clean
-from payments.ordering import MOST_UNITS, Refused, check_still_offered, write_order
 from payments.pi.client import PaymentRecord
 from payments.statuses import OrderStatus, PaymentStatus
 

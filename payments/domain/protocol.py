@@ -28,18 +28,18 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog import stock
-from payments import gate
-from payments.fold import (
+from payments.domain import gate
+from payments.domain.fold import (
     LOOK_SOON,
     Contradiction,
     fold,
     record_failed,
     remember_refusal,
 )
+from payments.domain.notices import clear_notice, set_notice
+from payments.domain.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
-from payments.notices import clear_notice, set_notice
-from payments.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
 from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
 from payments.statuses import LIVE, UNFINISHED, Cause, Notice, OrderStatus, PaymentStatus
 

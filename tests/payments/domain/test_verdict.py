@@ -10,8 +10,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from payments import situation
+from payments.domain.verdict import READ_BY_VERDICT, Verdict, verdict_of
 from payments.models import Order
-from payments.verdict import READ_BY_VERDICT, Verdict, verdict_of
 from tests.payments import stories
 from tests.payments.page import Page
 

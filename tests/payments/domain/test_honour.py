@@ -9,7 +9,7 @@ from django.db import transaction
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
-from payments import protocol, refunds, staff
+from payments.domain import protocol, refunds, staff
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import By, move
 from tests.catalog.goods import counted, forget_file, lose_file

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from catalog.models import Variant
 from catalog.stock import OutOfStock
-from payments import protocol
-from payments.fold import Contradiction, fold
+from payments.domain import protocol
+from payments.domain.fold import Contradiction, fold
+from payments.domain.ordering import Refused
 from payments.models import Event, Pioneer, PiPayment
 from payments.moves import By, Overtaken
-from payments.ordering import Refused
 from payments.pi.client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
 from tests.payments import rows

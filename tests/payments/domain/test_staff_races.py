@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from catalog.models import Variant
-from payments import ledger, protocol, refunds, staff
+from payments import ledger
+from payments.domain import protocol, refunds, staff
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted
 from tests.payments.desk import asking, paid_after_cancel
+from tests.payments.domain.test_races import at_once
 from tests.payments.page import Page
-from tests.payments.test_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

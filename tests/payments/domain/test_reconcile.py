@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog import stock
 from catalog.models import Variant
-from payments import protocol, sweep
+from payments.domain import protocol, sweep
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, begin, record
 from payments.pi.client import PiClient, PiMisconfigured, PiUnclear

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from payments import protocol, refunds, staff, sweep
+from payments.domain import protocol, refunds, staff, sweep
 from payments.moves import By, locked
 from payments.pi.client import PiRefused
 from tests.payments import rows

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.models import Product, Variant
+from payments.domain.protocol import place_order
 from payments.models import Event, Order, Pioneer
-from payments.protocol import place_order
 from tests.catalog.goods import counted, product, variant
 from tests.payments.page import ADDRESS, Page, acts, status_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import Variant
-from payments import protocol, staff
+from payments.domain import protocol, staff
 from payments.models import PiPayment
 from payments.moves import By
 from payments.pi.client import PiError

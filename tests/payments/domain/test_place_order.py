@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 
 from catalog.models import Product
-from payments import protocol
+from payments.domain import protocol
+from payments.domain.ordering import Refused, Shipping
 from payments.models import Order
-from payments.ordering import Refused, Shipping
 from tests.payments import rows
 from tests.payments.page import ADDRESS, Page
 
