@@ -34,13 +34,7 @@ DOORS = (
     *("payments.admin", "payments.management", "payments.problems", "payments.throttles"),
     "payments.authentication",
 )
-RULES_OF_THE_SHOP = (
-    "payments.domain",
-    "payments.moves",
-    "payments.statuses",
-    "payments.money",
-    "payments.ledger",
-)
+RULES_OF_THE_SHOP = ("payments.domain", "payments.moves", "payments.statuses", "payments.money")
 
 RECORDS = ("Order", "PiPayment", "Refund")
 WRITERS = ("update", "create", "get_or_create", "update_or_create")
@@ -522,7 +516,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/domain/sweep.py", "trouble = answer.startswith('in trouble')"),
         ("payments/domain/protocol.py", "events.filter(note__startswith=NOT_YET)"),
         ("payments/domain/protocol.py", "events.exclude(refund__reason__icontains=word)"),
-        ("payments/ledger.py", "Refund.objects.filter(Q(reason='the goods are gone'))"),
+        ("payments/audit/invariants.py", "Refund.objects.filter(Q(reason='the goods are gone'))"),
     ],
     an_amount_is_written_in_one_place: [
         ("payments/models.py", "text = f'{self.amount.normalize():f} π'"),
@@ -581,7 +575,7 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
     ],
     only_moves_writes_events: [
         ("payments/moves.py", "Event.objects.create(actor='x')"),
-        ("payments/ledger.py", "Event.objects.filter(order=None).exists()"),
+        ("payments/audit/invariants.py", "Event.objects.filter(order=None).exists()"),
     ],
     only_stock_changes_stock: [
         ("catalog/stock.py", "variants.update(on_hand=F('on_hand') - 1)"),

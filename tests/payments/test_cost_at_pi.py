@@ -21,7 +21,8 @@ from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
-from payments import chain_ledger, deeds, doctor, pi_ledger
+from payments import deeds
+from payments.audit import against_chain, against_pi, doctor
 from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.domain import protocol, staff
 from payments.domain.ordering import Refused
@@ -283,12 +284,12 @@ def clean_up_in_the_admin(alice: Page) -> int:
 def check_ledger(alice: Page) -> int:
     _, identifier = approving(alice)
     payment = PiPayment.objects.get(identifier=identifier)
-    return asked(alice.pi, lambda: pi_ledger.compare(payment))
+    return asked(alice.pi, lambda: against_pi.compare(payment))
 
 
 def check_what_goes_out(alice: Page) -> int:
     alice.pi.create_outgoing(alice.pioneer, "1")
-    return asked(alice.pi, lambda: list(pi_ledger.compare_all(pause=lambda: None)))
+    return asked(alice.pi, lambda: list(against_pi.compare_all(pause=lambda: None)))
 
 
 def check_the_chain(alice: Page) -> int:
@@ -296,7 +297,7 @@ def check_the_chain(alice: Page) -> int:
     alice.buy({"mug": 1})
     alice.pi.send(alice.pioneer, "1", memo="unknown")
     long_ago = timezone.now() - timedelta(days=9_999)
-    return asked(alice.pi, lambda: list(chain_ledger.compare_since(long_ago, pause=lambda: None)))
+    return asked(alice.pi, lambda: list(against_chain.compare_since(long_ago, pause=lambda: None)))
 
 
 def recover_paid(alice: Page) -> int:

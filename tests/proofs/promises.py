@@ -19,12 +19,12 @@ from django.db import models
 from django.db.models import F
 
 from catalog.models import DeliveryCode, Variant
-from payments import ledger, pi_ledger
+from payments.audit import invariants
+from payments.audit.against_pi import Verdict, compare
 from payments.domain import sweep
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiError
-from payments.pi_ledger import Verdict
 from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
 from pi_simulator import Simulator
 from tests.payments.page import Page
@@ -67,7 +67,7 @@ class Shelf:
 
 def broken(pi: Simulator, shelf: Shelf) -> list[str]:
     """Return what breaks one of the promises at this moment, in words; nothing is the good answer."""
-    return [*map(str, ledger.differences()), *shelf.broken(), *against_pi(pi)]
+    return [*map(str, invariants.differences()), *shelf.broken(), *against_pi(pi)]
 
 
 def heal(pi: Simulator) -> None:
@@ -91,7 +91,7 @@ def broken_at_rest(pi: Simulator, shelf: Shelf) -> list[str]:
     for order in Order.objects.filter(status__in=(OrderStatus.PENDING, OrderStatus.RESERVED)):
         problems.append(f"promise 9: order {order} is still {order.status}")
     for payment in PiPayment.objects.all():
-        comparison = pi_ledger.compare(payment)
+        comparison = compare(payment)
         if comparison.verdict != Verdict.SAME:
             problems.append(f"promise 4: {comparison}")
     return problems + _forgotten(pi) + _changed_by_repeating(pi)
@@ -146,7 +146,7 @@ def against_pi(pi: Simulator) -> Iterator[str]:
         shown = at_pi.get(identifier)
         if shown is not None:
             yield from _one_against_pi(row, shown)
-    for order in Order.objects.filter(status__in=ledger.WITH_GOODS).exclude(ledger._honoured()):
+    for order in Order.objects.filter(status__in=invariants.WITH_GOODS).exclude(invariants._honoured()):
         shown_at_pi = [at_pi[row.identifier] for row in order.payments.all() if row.identifier in at_pi]
         amount = sum((Decimal(shown["amount"]) for shown in shown_at_pi if _is_money(shown)), Decimal(0))
         if amount < order.total:

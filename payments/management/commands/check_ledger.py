@@ -12,12 +12,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import chain_ledger, ledger, pi_ledger
+from payments.audit import against_chain, against_pi, invariants
+from payments.audit.against_pi import Comparison, Verdict
 from payments.management.pacing import pause
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import Event, Order, PiPayment, Refund
 from payments.pi.client import PiError
-from payments.pi_ledger import Comparison, Verdict
 
 # That makes 20 seconds from one sign of life to the next.
 TELL_EVERY = 100
@@ -42,11 +42,11 @@ class Command(BaseCommand):
         with stop_on_signals() as stop:
             problems = self._check_database()
             if pi:
-                comparisons = pi_ledger.compare_all(pause=pause)
+                comparisons = against_pi.compare_all(pause=pause)
                 problems += self._compare(comparisons, "payments compared with Pi", stop)
             if chain is not None:
                 since = timezone.now() - timedelta(days=chain)
-                comparisons = chain_ledger.compare_since(since, pause=pause)
+                comparisons = against_chain.compare_since(since, pause=pause)
                 problems += self._compare(
                     comparisons, f"transactions of {chain} days compared with the chain", stop
                 )
@@ -57,8 +57,8 @@ class Command(BaseCommand):
 
     def _check_database(self) -> int:
         found = 0
-        with ledger.snapshot():
-            for difference in ledger.differences():
+        with invariants.snapshot():
+            for difference in invariants.differences():
                 found += 1
                 self.stdout.write(str(difference))
             counts = ", ".join(

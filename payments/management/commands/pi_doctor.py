@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.doctor import Colour, at, examine, in_process
+from payments.audit.doctor import Colour, at, examine, in_process
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.chain_ledger import came_in, entries_since, is_known, names_a_payment
+from payments.audit.against_chain import came_in, entries_since, is_known, names_a_payment
 from payments.domain.fold import Contradiction
 from payments.domain.protocol import UnknownPayment, recover_paid
 from payments.domain.sweep import SECONDS_PER_PAYMENT

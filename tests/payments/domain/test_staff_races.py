@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from catalog.models import Variant
-from payments import ledger
+from payments.audit import invariants
 from payments.domain import protocol, refunds, staff
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import By
@@ -44,7 +44,7 @@ def test_an_order_is_honoured_once(alice: Page) -> None:
     assert Counter(results) == {"Order": 1, "Declined": 5}
     assert DeliveredCode.objects.count() == 2
     assert counted(Variant.objects.get(sku="voucher")) == (0, 18)
-    assert list(ledger.differences()) == []
+    assert list(invariants.differences()) == []
 
 
 def test_a_parcel_is_shipped_once(alice: Page) -> None:
@@ -80,7 +80,7 @@ def test_a_refund_is_rejected_or_its_order_honoured_whoever_is_first(alice: Page
     assert results[0] == "Order"
     assert refund.status == "rejected"
     assert refund.events.filter(after="rejected").count() == 1
-    assert list(ledger.differences()) == []
+    assert list(invariants.differences()) == []
 
 
 def test_the_last_unit_goes_to_one_of_two_orders_in_review(alice: Page, bob: Page) -> None:
@@ -91,7 +91,7 @@ def test_the_last_unit_goes_to_one_of_two_orders_in_review(alice: Page, bob: Pag
     assert Counter(results) == {"Order": 1, "Declined": 1}
     assert counted(Variant.objects.get(sku="mug")) == (0, 4)
     assert sorted(Order.objects.values_list("status", flat=True)) == ["needs_review", "paid"]
-    assert list(ledger.differences()) == []
+    assert list(invariants.differences()) == []
 
 
 def test_what_is_missing_is_released_once(alice: Page) -> None:
@@ -105,7 +105,7 @@ def test_what_is_missing_is_released_once(alice: Page) -> None:
 
     assert counted(Variant.objects.get(sku="mug")) == (0, 10)
     assert payment.events.filter(after="cancelled").count() == 1
-    assert list(ledger.differences()) == []
+    assert list(invariants.differences()) == []
 
 
 def test_money_that_arrives_while_staff_honour_is_not_forgotten(alice: Page) -> None:
@@ -123,4 +123,4 @@ def test_money_that_arrives_while_staff_honour_is_not_forgotten(alice: Page) -> 
     second = PiPayment.objects.get(identifier=identifier)
     assert (order.status, second.status) == ("paid", "completed")
     assert sorted(Refund.objects.values_list("status", flat=True)) == ["rejected", "requested"]
-    assert list(ledger.differences()) == []
+    assert list(invariants.differences()) == []

@@ -24,7 +24,7 @@ from drf_spectacular.generators import SchemaGenerator
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import BaseAdapter
 
-from payments import ledger
+from payments.audit import invariants
 from payments.models import Event
 from payments.pi import http
 from pi_simulator import Simulator
@@ -141,7 +141,7 @@ class AtWork:
             return  # nothing has changed since they were asked
         said = MEMORY.ask("the shelf", self.shelf.broken, besides=self.shelf.on_hand)
         said += MEMORY.ask("Pi", lambda: against_pi(self.pi), besides=at_pi)
-        for check in ledger.CHECKS:
+        for check in invariants.CHECKS:
             said += MEMORY.ask(check.__name__, check)
         self.expect_none(said)
         self._witnessed = (self._writes, at_pi)

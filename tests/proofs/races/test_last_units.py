@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from catalog.models import Variant
-from payments import ledger
+from payments.audit import invariants
 from payments.domain import protocol, sweep
 from payments.models import PiPayment
 from pi_simulator.calls import Call
@@ -60,7 +60,7 @@ def test_stock_that_is_read_then_saved_promises_the_same_mugs_to_all(
 
     assert counted(Variant.objects.get(sku="mug")) == (1, UNITS)
     assert "promise 2: variant mug: 20 units are promised to orders, 10 are on hand" in (
-        [str(difference) for difference in ledger.differences()]
+        [str(difference) for difference in invariants.differences()]
     )
 
 

@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
-from payments import ledger
+from payments.audit import invariants
 from payments.domain import protocol, refunds, staff, sweep
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
@@ -47,7 +47,7 @@ def row(sku: str) -> models.QuerySet[Variant]:
 
 
 def differences() -> list[str]:
-    return [str(difference) for difference in ledger.differences()]
+    return [str(difference) for difference in invariants.differences()]
 
 
 def make_due(identifier: str) -> None:

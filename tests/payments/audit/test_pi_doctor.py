@@ -16,9 +16,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from pytest_django import Settings
 
-from payments import doctor
-from payments.doctor import Colour, Finding
-from payments.doctor import Page as Answer
+from payments.audit import doctor
+from payments.audit.doctor import Colour, Finding
+from payments.audit.doctor import Page as Answer
 from payments.models import PiPayment
 from payments.pi.http import session
 from pi_simulator import Simulator

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from payments import chain_ledger
+from payments.audit import against_chain
 from payments.models import PiPayment, Refund
 from payments.pi import horizon
 from payments.statuses import RefundStatus
+from tests.payments.audit.test_check_ledger import _without_rest, run
 from tests.payments.desk import cancel, doubted_after, everything, not_verified_for_long, pay_again
 from tests.payments.page import Page
-from tests.payments.test_check_ledger import _without_rest, run
 
 __all__ = ["_without_rest"]
 
@@ -183,7 +183,7 @@ def test_only_what_is_younger_than_that_is_looked_at(alice: Page) -> None:
     since = alice.pi.clock.now() - timedelta(seconds=10)
     later = paid_behind_our_back(alice)
 
-    found = chain_ledger.compare_since(since, pause=lambda: None)
+    found = against_chain.compare_since(since, pause=lambda: None)
 
     assert [comparison.identifier for comparison in found] == [later]
 

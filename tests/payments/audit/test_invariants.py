@@ -13,9 +13,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
-from payments import ledger
+from payments.audit import invariants
+from payments.audit.invariants import Difference
 from payments.domain import protocol, refunds, staff, sweep
-from payments.ledger import Difference
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By, move
 from tests.payments.desk import (
@@ -380,236 +380,240 @@ class Case:
 
 
 CASES = (
-    Case(ledger.stock_within_bounds, more_reserved_than_on_hand, "1: variant mug: 1 reserved of 0 on hand"),
     Case(
-        ledger.reserved_is_what_orders_hold,
+        invariants.stock_within_bounds, more_reserved_than_on_hand, "1: variant mug: 1 reserved of 0 on hand"
+    ),
+    Case(
+        invariants.reserved_is_what_orders_hold,
         one_unit_reserved_for_nobody,
         "1: variant mug: 3 reserved, but reserved orders hold 2",
     ),
     Case(
-        ledger.codes_are_their_own_stock,
+        invariants.codes_are_their_own_stock,
         a_unit_without_a_code,
         "1: variant voucher: 21 on hand, but 20 unsold codes",
     ),
     Case(
-        ledger.sold_codes_were_handed_out,
+        invariants.sold_codes_were_handed_out,
         a_code_that_nobody_has,
         "1: code N of variant voucher: sold, but nobody has it",
     ),
     Case(
-        ledger.sold_codes_were_handed_out,
+        invariants.sold_codes_were_handed_out,
         a_code_handed_out_and_kept,
         "1: code N of variant voucher: handed out, but counted as unsold",
     ),
     Case(
-        ledger.no_more_promised_than_there_is,
+        invariants.no_more_promised_than_there_is,
         two_units_promised_where_one_is,
         "2: variant mug: 2 units are promised to orders, 1 are on hand",
     ),
-    Case(ledger.no_code_for_two, one_code_for_two, "2: code N of variant voucher: was handed out 2 times"),
     Case(
-        ledger.every_hold_has_a_payment_of_its_own,
+        invariants.no_code_for_two, one_code_for_two, "2: code N of variant voucher: was handed out 2 times"
+    ),
+    Case(
+        invariants.every_hold_has_a_payment_of_its_own,
         a_hold_for_the_payment_of_another,
         "2: order R: is held for payment P, which is not its own",
     ),
     Case(
-        ledger.every_hold_has_a_payment_of_its_own,
+        invariants.every_hold_has_a_payment_of_its_own,
         one_payment_holds_two_orders,
         "2: payment P: holds the goods of 2 orders\n2: order R: is held for payment P, which is not its own",
     ),
     Case(
-        ledger.nothing_delivered_unpaid,
+        invariants.nothing_delivered_unpaid,
         delivered_for_less,
         "3: order R: goods went out, but only 0.4999999 π of 0.5 π is paid",
     ),
     Case(
-        ledger.nothing_delivered_unpaid,
+        invariants.nothing_delivered_unpaid,
         a_code_given_away,
         "3: order R: goods went out, but only 0 π of 0.1 π is paid",
     ),
     Case(
-        ledger.delivered_as_the_status_says,
+        invariants.delivered_as_the_status_says,
         delivered_in_review,
         "3: order R: goods went out, but it is needs_review",
     ),
     Case(
-        ledger.delivered_as_the_status_says,
+        invariants.delivered_as_the_status_says,
         fulfilled_with_a_parcel_left,
         "3: order R: is fulfilled, but not everything was delivered",
     ),
     Case(
-        ledger.delivered_as_the_status_says,
+        invariants.delivered_as_the_status_says,
         shipped_and_only_paid,
         "3: order R: everything was delivered, but it is not fulfilled",
     ),
-    Case(ledger.delivered_once_and_whole, handed_over_twice, "3: order R: was handed over 2 times"),
+    Case(invariants.delivered_once_and_whole, handed_over_twice, "3: order R: was handed over 2 times"),
     Case(
-        ledger.delivered_once_and_whole,
+        invariants.delivered_once_and_whole,
         two_codes_for_one_unit,
         "3: order R: 2 codes were handed out for 1 × Voucher",
     ),
     Case(
-        ledger.delivered_once_and_whole,
+        invariants.delivered_once_and_whole,
         a_sold_code_that_was_not_handed_out,
         "3: order R: 0 codes were handed out for 1 × Voucher",
     ),
     Case(
-        ledger.no_payment_forgotten,
+        invariants.no_payment_forgotten,
         money_without_use,
         "4: payment P: 1.5 π of 1.5 π is neither used by an order nor on its way back",
     ),
     Case(
-        ledger.no_payment_forgotten,
+        invariants.no_payment_forgotten,
         money_without_an_order,
         "4: payment P: 0.7 π of 0.7 π is neither used by an order nor on its way back",
     ),
     Case(
-        ledger.no_payment_forgotten,
+        invariants.no_payment_forgotten,
         money_of_which_a_part_goes_back,
         "4: payment P: 0.1 π of 1.5 π is neither used by an order nor on its way back",
     ),
     Case(
-        ledger.no_order_overpaid_in_silence,
+        invariants.no_order_overpaid_in_silence,
         money_that_came_twice,
         "4: order R: is overpaid by 1.5 π, and nobody asked for a refund",
     ),
     Case(
-        ledger.no_order_overpaid_in_silence,
+        invariants.no_order_overpaid_in_silence,
         overpaid_behind_a_flag_that_was_withdrawn,
         "4: order R: is overpaid by 1.5 π, and nobody asked for a refund",
     ),
     Case(
-        ledger.refunded_means_all_of_it,
+        invariants.refunded_means_all_of_it,
         refunded_without_a_refund,
         "4: order R: is refunded, but only 0 π of 1.5 π went back",
     ),
     Case(
-        ledger.never_goods_and_money_back,
+        invariants.never_goods_and_money_back,
         goods_and_money_back,
         "4: order R: goods went out after 1.5 π was on its way back",
     ),
     Case(
-        ledger.no_order_paid_unless_completed,
+        invariants.no_order_paid_unless_completed,
         paid_by_nobody,
         "5: order R: is paid, but no payment of it is completed",
     ),
     Case(
-        ledger.no_order_paid_unless_completed,
+        invariants.no_order_paid_unless_completed,
         honoured_by_a_machine,
         "5: order R: is paid, but no payment of it is completed",
     ),
     Case(
-        ledger.no_refund_exceeds_its_payment,
+        invariants.no_refund_exceeds_its_payment,
         refund_above_its_payment,
         "5: payment P: 1.5 π came, but refunds are 1.5000001 π",
     ),
     Case(
-        ledger.no_refund_exceeds_its_payment,
+        invariants.no_refund_exceeds_its_payment,
         refund_of_what_never_came,
         "5: payment P: 0 π came, but refunds are 0.1 π",
     ),
     Case(
-        ledger.no_refund_exceeds_its_payment,
+        invariants.no_refund_exceeds_its_payment,
         refund_of_another_order,
         "5: refund N: belongs to another order than its payment",
     ),
     Case(
-        ledger.no_refund_exceeds_its_payment,
+        invariants.no_refund_exceeds_its_payment,
         refund_without_its_order,
         "5: refund N: belongs to another order than its payment",
     ),
     Case(
-        ledger.one_outgoing_payment_at_a_time,
+        invariants.one_outgoing_payment_at_a_time,
         two_refunds_under_way,
         "5: refunds N, N: are under way at the same time",
     ),
     Case(
-        ledger.no_refund_sent_twice,
+        invariants.no_refund_sent_twice,
         refund_done_without_a_transaction,
         "5: refund N: is done, but without a transaction",
     ),
     Case(
-        ledger.no_refund_sent_twice,
+        invariants.no_refund_sent_twice,
         refund_with_the_buyers_transaction,
         "5: refund N: its txid H belongs to another payment as well",
     ),
     Case(
-        ledger.no_refund_sent_twice,
+        invariants.no_refund_sent_twice,
         refund_with_the_buyers_identifier,
         "5: refund N: its identifier P belongs to another payment as well",
     ),
     Case(
-        ledger.no_refund_sent_twice,
+        invariants.no_refund_sent_twice,
         one_transaction_for_two_refunds,
         "5: refund N: its txid H belongs to another payment as well",
     ),
     Case(
-        ledger.no_transaction_cancelled,
+        invariants.no_transaction_cancelled,
         cancelled_with_a_transaction,
         "6: payment P: is cancelled, but has the transaction H",
     ),
     Case(
-        ledger.nothing_released_that_could_be_paid,
+        invariants.nothing_released_that_could_be_paid,
         released_under_a_buyers_hands,
         "6: payment P: is approved, but the goods it could be paid for are not held",
     ),
     Case(
-        ledger.nothing_released_that_could_be_paid,
+        invariants.nothing_released_that_could_be_paid,
         released_after_signing,
         "6: payment P: is submitted, but the goods it could be paid for are not held",
     ),
     Case(
-        ledger.whatever_is_unfinished_is_looked_at,
+        invariants.whatever_is_unfinished_is_looked_at,
         signed_and_never_looked_at,
         "6: payment P: is submitted, and nobody will look at it again",
     ),
     Case(
-        ledger.nothing_held_for_what_is_over,
+        invariants.nothing_held_for_what_is_over,
         held_for_a_cancelled_payment,
         "6: order R: goods are held for payment P, which is cancelled",
     ),
     Case(
-        ledger.orders_are_their_events,
+        invariants.orders_are_their_events,
         an_order_without_a_story,
         "7: order R: is pending, but no event says so",
     ),
     Case(
-        ledger.orders_are_their_events,
+        invariants.orders_are_their_events,
         an_order_that_nobody_moved,
         "7: order R: is cancelled, but its events end at pending",
     ),
     Case(
-        ledger.orders_are_their_events,
+        invariants.orders_are_their_events,
         an_order_with_a_gap,
         "7: order R: the event reserved → paid came when it was pending",
     ),
     Case(
-        ledger.orders_are_their_events,
+        invariants.orders_are_their_events,
         an_order_that_jumped,
         "7: order R: the move cancelled → paid is not allowed",
     ),
     Case(
-        ledger.payments_are_their_events,
+        invariants.payments_are_their_events,
         a_payment_born_approved,
         "7: payment P: its first event is new → approved",
     ),
     Case(
-        ledger.payments_are_their_events,
+        invariants.payments_are_their_events,
         a_payment_that_nobody_moved,
         "7: payment P: is approving, but its events end at approved",
     ),
     Case(
-        ledger.refunds_are_their_events,
+        invariants.refunds_are_their_events,
         a_refund_that_nobody_rejected,
         "7: refund N: is rejected, but its events end at requested",
     ),
     Case(
-        ledger.every_event_has_an_author,
+        invariants.every_event_has_an_author,
         an_event_by_no_door,
         "7: event N: “reserved → paid” does not say who did it, and by which door",
     ),
     Case(
-        ledger.every_event_has_an_author,
+        invariants.every_event_has_an_author,
         an_event_by_nobody,
         "7: event N: “reserved → paid” does not say who did it, and by which door",
     ),
@@ -631,7 +635,7 @@ ONLY_ON_POSTGRES = (one_code_for_two, one_payment_holds_two_orders, one_transact
     ],
 )
 def test_a_broken_promise_is_found(alice: Page, case: Case) -> None:
-    assert list(ledger.differences()) == []
+    assert list(invariants.differences()) == []
 
     case.corrupt(alice)
 
@@ -650,17 +654,17 @@ def plain(difference: Difference) -> str:
 
 
 def test_every_check_has_a_corruption() -> None:
-    assert {case.check for case in CASES} == set(ledger.CHECKS)
+    assert {case.check for case in CASES} == set(invariants.CHECKS)
 
 
 def test_every_check_is_run() -> None:
     checks = {
         value
-        for name, value in vars(ledger).items()
+        for name, value in vars(invariants).items()
         if not name.startswith("_")
         and getattr(value, "__annotations__", {}).get("return") == "Iterator[Difference]"
     }
-    assert checks - {ledger.differences} == set(ledger.CHECKS)
+    assert checks - {invariants.differences} == set(invariants.CHECKS)
 
 
 def test_a_shop_after_a_long_day_has_no_difference(alice: Page, bob: Page) -> None:
@@ -675,7 +679,7 @@ def test_a_shop_after_a_long_day_has_no_difference(alice: Page, bob: Page) -> No
     staff.honour(unverified(bob, {"voucher": 2}), by=By("staff carol", "honour"))
     list(sweep.expire_stale(Order.objects.filter(status="pending"), proceed=lambda: True, by=CAROL))
 
-    assert list(ledger.differences()) == []
+    assert list(invariants.differences()) == []
 
 
 def _returned(order: Order) -> None:
@@ -695,7 +699,7 @@ def _orphan(buyer: Page) -> Refund:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_snapshot_shows_one_moment_and_keeps_nobody_from_writing(alice: Page) -> None:
-    with ledger.snapshot():
+    with invariants.snapshot():
         before = Order.objects.count()
         _in_another_connection(lambda: alice.order({"mug": 1}))
         during = Order.objects.count()
@@ -705,8 +709,8 @@ def test_a_snapshot_shows_one_moment_and_keeps_nobody_from_writing(alice: Page) 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_snapshot_leaves_the_connection_as_it_was(alice: Page) -> None:
-    with ledger.snapshot():
-        list(ledger.differences())
+    with invariants.snapshot():
+        list(invariants.differences())
 
     alice.order({"mug": 1})
     assert Order.objects.count() == 1

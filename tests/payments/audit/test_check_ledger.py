@@ -320,7 +320,7 @@ def test_questions_to_pi_are_asked_slowly(alice: Page, monkeypatch: pytest.Monke
 
 
 def test_every_payment_is_compared_also_beyond_one_page(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("payments.pi_ledger.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("payments.audit.against_pi.ROWS_AT_ONCE", 2)
     for _ in range(5):
         alice.buy({"book": 1})
 

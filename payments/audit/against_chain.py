@@ -14,12 +14,12 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Q
 
+from payments.audit.against_pi import SECONDS_PER_ANSWER, Comparison, Verdict, look_up, under_way_or_different
 from payments.models import PiPayment, Refund
 from payments.money import in_pi
 from payments.pi.client import PiError
 from payments.pi.formats import IDENTIFIER
 from payments.pi.horizon import ChainEntry, Horizon
-from payments.pi_ledger import SECONDS_PER_ANSWER, Comparison, Verdict, look_up, under_way_or_different
 from payments.statuses import UNFINISHED, PaymentStatus
 
 Pause = Callable[[], None]
