@@ -1,7 +1,8 @@
 """What is true of an order, in one word: the only place that decides it.
 
 The buyer's list and page, the JSON API and the admin choose what they say by this word, so that they cannot
-contradict each other. Words for buyers: `templates/fragments/verdict.html`; for staff: `payments.situation`.
+contradict each other. The words for buyers stand in `templates/fragments/verdict.html`, those for staff in
+`payments.admin.summary`.
 """
 
 from __future__ import annotations

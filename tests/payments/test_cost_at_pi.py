@@ -21,9 +21,9 @@ from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
-from payments import deeds
+from payments.admin import actions
+from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.audit import against_chain, against_pi, doctor
-from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.domain import protocol, staff
 from payments.domain.ordering import Refused
 from payments.downloads import download_url
@@ -399,12 +399,12 @@ def test_the_chain_is_asked_twice(alice: Page, deed: bool) -> None:
 
 def test_of_an_order_only_the_latest_payments_are_asked_about(alice: Page) -> None:
     order = Order.objects.get(reference=alice.order({"book": 1})["reference"])
-    for _ in range(deeds.MOST_ASKED + 2):
+    for _ in range(actions.MOST_ASKED + 2):
         alice.cancel(alice.rival_payment(order))
-    assert order.payments.count() == deeds.MOST_ASKED + 2
+    assert order.payments.count() == actions.MOST_ASKED + 2
 
-    latest = [payment.identifier for payment in order.payments.order_by("-id")[: deeds.MOST_ASKED]]
-    assert asked(alice.pi, lambda: chief().post(deed_url(order, "ask_pi"))) == deeds.MOST_ASKED
+    latest = [payment.identifier for payment in order.payments.order_by("-id")[: actions.MOST_ASKED]]
+    assert asked(alice.pi, lambda: chief().post(deed_url(order, "ask_pi"))) == actions.MOST_ASKED
     assert [call.identifier for call in alice.pi.calls] == latest
 
 

@@ -168,7 +168,7 @@ def ours(*folders: str, ending: str) -> list[Path]:
     ("files", "found_in"),
     [
         (ours("payments/static", "catalog/static", ending=".js"), sinks_in),
-        (ours("templates", ending=".html"), unescaped_in),
+        (ours("templates", "payments/templates", ending=".html"), unescaped_in),
         (ours("payments", "catalog", "demo", "pistore", "web", ending=".py"), trusted_in),
     ],
     ids=["scripts", "templates", "Python"],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from payments import situation
+from payments.admin import summary
 from payments.domain.verdict import READ_BY_VERDICT, Verdict, verdict_of
 from payments.models import Order
 from tests.payments import stories
@@ -85,7 +85,7 @@ def told(page: Page, order: Order) -> Told:
         in_list=re.search(r'class="state[^>]*>([^<]+)', row)[1],
         on_page=re.search(r'class="verdict.*?<h2>([^<]+)', receipt, re.DOTALL)[1],
         by_api=answer["verdict"],
-        to_staff=situation.of_order(Order.objects.get(pk=order.pk)),
+        to_staff=summary.of_order(Order.objects.get(pk=order.pk)),
     )
 
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from payments import deeds
+from payments.admin import actions
 from payments.models import Order, PiPayment, Refund
 from tests.catalog.goods import codes, product, variant
 from tests.proofs.histories.at_work import AtWork, Death, Interruption, Seen, moves_made
@@ -54,8 +54,8 @@ BUY_NOW: dict[str, tuple[dict[str, Any], str]] = {
     "what is not for sale": ({"productId": "moon"}, "1"),
     "nothing that we know": ({"nonsense": True}, "1"),
 }
-ORDER_DEEDS = {deed.name: deed for deed in deeds.ORDER_DEEDS}
-PAYMENT_DEEDS = {deed.name: deed for deed in deeds.PAYMENT_DEEDS}
+ORDER_DEEDS = {deed.name: deed for deed in actions.ORDER_DEEDS}
+PAYMENT_DEEDS = {deed.name: deed for deed in actions.PAYMENT_DEEDS}
 CALLBACKS = ("approve", "complete", "cancel", "incomplete", "error")
 SPANS = {
     "half a minute": timedelta(seconds=30),
@@ -237,7 +237,7 @@ class Histories(RuleBasedStateMachine):
             lambda: self.shop.pi.sign(one.identifier, recorded=False),
         )
         if meanwhile == "staff":
-            self._deed(deeds.CANCEL_ORDER, Order.objects.filter(payments__identifier=one.identifier), 0)
+            self._deed(actions.CANCEL_ORDER, Order.objects.filter(payments__identifier=one.identifier), 0)
         elif meanwhile == "the buyer":
             words = f"{one.tab.name}: cancel order"
             self.shop.step(words, lambda: self.people.ask_about_order(one.tab, "cancel order"))
@@ -334,7 +334,7 @@ class Histories(RuleBasedStateMachine):
     @rule(number=NTH, reject=st.booleans())
     def staff_decide_a_refund(self, number: int, reject: bool) -> None:
         if reject:
-            self._deed(deeds.REJECT_REFUND, Refund.objects.order_by("pk"), number)
+            self._deed(actions.REJECT_REFUND, Refund.objects.order_by("pk"), number)
         else:
             refund = nth(list(Refund.objects.order_by("pk")), number)
             self.shop.step(f"dora approves refund {refund}", lambda: self.people.approve_refund(refund))
@@ -437,7 +437,7 @@ class Histories(RuleBasedStateMachine):
         """Mostly it is a payment that is not over yet."""
         return self.people.those("open", "approved", "unheard", "signed", "doubted") or self.people.begun
 
-    def _deed(self, deed: deeds.Deed, rows: Any, number: int) -> None:
+    def _deed(self, deed: actions.Deed, rows: Any, number: int) -> None:
         if rows:
             row = nth([row for row in rows if deed.fits(row)] or list(rows), number)
             self.shop.step(f"staff: {deed.label}: {row}", lambda: self.people.do(deed, row))

@@ -17,8 +17,8 @@ from django.db.models import F
 
 from catalog import stock
 from catalog.models import DeliveryCode, Product, Variant
-from payments import deeds
-from payments.deeds import Deed
+from payments.admin import actions
+from payments.admin.actions import Deed
 from payments.domain import sweep
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
@@ -287,7 +287,7 @@ class People:
     def do(self, deed: Deed, row: Order | PiPayment | Refund) -> str:
         """The admin's own road; unexpected failures are raised by it."""
         by = By("staff carol", deed.name)
-        outcome = self.shop.ours(lambda: deeds.attempt(deed, row, by=by, note="a note"))
+        outcome = self.shop.ours(lambda: actions.attempt(deed, row, by=by, note="a note"))
         for text in ("The database was busy", "It changed at the same moment"):
             self.shop.expect(self.shop.rivals or text not in outcome.text, outcome.text)
         return outcome.text
@@ -332,7 +332,7 @@ class People:
     def close_forgotten(self) -> None:
         """What Pi has forgotten is waited for until somebody gives it up by name."""
         for payment in PiPayment.objects.filter(identifier__in=self.forgotten, status__in=OPEN):
-            self.do(deeds.CLOSE_MISSING, payment)
+            self.do(actions.CLOSE_MISSING, payment)
 
     # Time, and who comes with it -------------------------------------------------------------------------
 

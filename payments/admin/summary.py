@@ -1,4 +1,4 @@
-"""What is true about an order or a payment, and what staff should do: in one sentence, for the desk.
+"""What is true about an order or a payment, and what staff should do: in one sentence, for the admin.
 
 Reads only what it is given; lists prefetch `READ_BY_VERDICT`.
 """

@@ -1,7 +1,7 @@
-"""The staff's desk: see the truth about an order in five seconds, and act on it by name.
+"""What each list and each page of the admin shows: the truth about an order in five seconds.
 
-Money and statuses are read-only. What can be done is in the table of `payments.deeds`, how it is done in
-`payments.desk`; here is what each list and each page shows.
+Money and statuses are read-only. What staff can do stands in the table of `payments.admin.actions`, how it is
+done in `payments.admin.base`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from payments import desk, situation
-from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
-from payments.desk import (
+from payments.admin import base, summary
+from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.admin.base import (
     DeskAdmin,
     NeedsFilter,
     WithAttention,
@@ -122,12 +122,12 @@ class OrderAdmin(WithAttention[Order]):
         return super().get_search_results(request, queryset, search_term)
 
     def true_of(self, row: Order) -> str:
-        return situation.of_order(row)
+        return summary.of_order(row)
 
     def panel(self, row: Order) -> dict[str, Any]:
         prefetch_related_objects([row], "lines__codes__code", "payments__refunds", "refunds__payment")
         return {
-            "sums": situation.sums(row),
+            "sums": summary.sums(row),
             "lines": row.lines.all(),
             "payments": sorted(row.payments.all(), key=lambda payment: payment.pk),
             "refunds": sorted(row.refunds.all(), key=lambda refund: refund.pk),
@@ -160,7 +160,7 @@ class OrderAdmin(WithAttention[Order]):
         view = self.admin_site.admin_view(self.clean_up_view)
         return [path("clean-up/", view, name="payments_order_clean_up"), *super().get_urls()]
 
-    def get_actions(self, request: HttpRequest) -> desk.Actions:
+    def get_actions(self, request: HttpRequest) -> base.Actions:
         actions = super().get_actions(request)
         if self.may_clean_up(request):
             act: Any = OrderAdmin.clean_up_action
@@ -177,7 +177,7 @@ class OrderAdmin(WithAttention[Order]):
         return super().changelist_view(request, context)
 
     def clean_up_action(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
-        chosen = list(queryset.values_list("pk", flat=True)[: desk.MOST_ROWS + 1])
+        chosen = list(queryset.values_list("pk", flat=True)[: base.MOST_ROWS + 1])
         return self.show_clean_up(request, sweep.stale_orders().filter(pk__in=chosen))
 
     def clean_up_view(self, request: HttpRequest) -> HttpResponse:
@@ -186,9 +186,9 @@ class OrderAdmin(WithAttention[Order]):
         if request.method != "POST":
             return self.show_clean_up(request, sweep.stale_orders())
         chosen = [
-            pk for pk in request.POST.getlist("order")[: desk.MOST_ROWS] if re.fullmatch("[0-9]{1,18}", pk)
+            pk for pk in request.POST.getlist("order")[: base.MOST_ROWS] if re.fullmatch("[0-9]{1,18}", pk)
         ]
-        self.clean_up(request, sweep.stale_orders().filter(pk__in=chosen[: desk.MOST_ROWS]))
+        self.clean_up(request, sweep.stale_orders().filter(pk__in=chosen[: base.MOST_ROWS]))
         return HttpResponseRedirect(reverse("admin:payments_order_changelist"))
 
     def show_clean_up(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse:
@@ -197,14 +197,14 @@ class OrderAdmin(WithAttention[Order]):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Clean up stale orders",
-            "rows": [(order, page_of(order), sweep.plan(order)) for order in orders[: desk.MOST_ROWS]],
-            "left": max(stale - desk.MOST_ROWS, 0),
+            "rows": [(order, page_of(order), sweep.plan(order)) for order in orders[: base.MOST_ROWS]],
+            "left": max(stale - base.MOST_ROWS, 0),
             "media": self.media,
         }
         return TemplateResponse(request, "admin/payments/clean_up.html", context)
 
     def clean_up(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        by, until = by_staff(request, Cause.CLEAN_UP), time.monotonic() + desk.SECONDS
+        by, until = by_staff(request, Cause.CLEAN_UP), time.monotonic() + base.SECONDS
         chosen, done = orders.count(), 0
         try:
             for outcome in sweep.expire_stale(orders, proceed=lambda: time.monotonic() < until, by=by):
@@ -265,7 +265,7 @@ class PiPaymentAdmin(WithAttention[PiPayment]):
         return super().get_queryset(request).select_related("order").prefetch_related("refunds")
 
     def true_of(self, row: PiPayment) -> str:
-        return situation.of_payment(row)
+        return summary.of_payment(row)
 
     def panel(self, row: PiPayment) -> dict[str, Any]:
         return {

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from payments import situation
+from payments.admin import summary
 from payments.models import Order, PiPayment
 from tests.payments import stories
 from tests.payments.page import Page
@@ -129,21 +129,21 @@ pytestmark = pytest.mark.django_db
 def test_an_order_in_one_sentence(alice: Page, story: Callable[[Page], Order], sentence: str) -> None:
     order = story(alice)
 
-    assert situation.of_order(Order.objects.get(pk=order.pk)) == sentence
+    assert summary.of_order(Order.objects.get(pk=order.pk)) == sentence
 
 
 def test_every_status_of_an_order_has_a_sentence(alice: Page) -> None:
     order = stories.paid(alice)
-    for status in situation.OrderStatus.values:
+    for status in summary.OrderStatus.values:
         order.status = status
-        assert situation.of_order(order)
+        assert summary.of_order(order)
 
 
 def test_two_parcels_wait(alice: Page) -> None:
     order = stories.paid(alice)
     order.lines.update(delivered_at=None)
 
-    assert situation.of_order(order) == "Paid. 2 parcels wait to be shipped."
+    assert summary.of_order(order) == "Paid. 2 parcels wait to be shipped."
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_two_parcels_wait(alice: Page) -> None:
 def test_the_sums_of_an_order(
     alice: Page, story: Callable[[Page], Order], paid_requested_on_its_way_refunded_due: str
 ) -> None:
-    sums = situation.sums(Order.objects.get(pk=story(alice).pk))
+    sums = summary.sums(Order.objects.get(pk=story(alice).pk))
 
     expected = [Decimal(amount) for amount in paid_requested_on_its_way_refunded_due.split()]
     assert [sums.paid, sums.requested, sums.on_its_way, sums.refunded, sums.due] == expected
@@ -172,7 +172,7 @@ def test_sums_are_exact(alice: Page) -> None:
     order = alice.buy({"voucher": 3})
     PiPayment.objects.update(amount=Decimal("12345678.1234567"))
 
-    assert situation.sums(order).due == Decimal("12345677.8234567")
+    assert summary.sums(order).due == Decimal("12345677.8234567")
 
 
 def _seen(page: Page) -> None:
@@ -221,4 +221,4 @@ def _orphan(page: Page) -> None:
 def test_a_payment_in_one_sentence(alice: Page, story: Callable[[Page], object], sentence: str) -> None:
     story(alice)
 
-    assert situation.of_payment(PiPayment.objects.get()) == sentence
+    assert summary.of_payment(PiPayment.objects.get()) == sentence

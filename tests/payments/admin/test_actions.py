@@ -12,8 +12,8 @@ from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
-from payments import deeds, desk
-from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.admin import actions, base
+from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.domain import refunds
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import Overtaken
@@ -437,7 +437,7 @@ def test_bad_luck_is_told(alice: Page, monkeypatch: pytest.MonkeyPatch, error: E
     def fail(*args: object, **more: object) -> None:
         raise error
 
-    monkeypatch.setattr(deeds.staff, "ship", fail)
+    monkeypatch.setattr(actions.staff, "ship", fail)
 
     response = chief().post(deed_url(order, "ship"), follow=True)
 
@@ -547,7 +547,7 @@ def test_what_needs_a_look_at_the_order_is_not_on_the_list(alice: Page, deed: st
 
 def test_too_many_rows_are_refused_as_a_whole(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = [_paid(alice) for _ in range(3)]
-    monkeypatch.setattr(desk, "MOST_ROWS", 2)
+    monkeypatch.setattr(base, "MOST_ROWS", 2)
     before = everything()
 
     response = act(chief(), Order, "ship", *orders, confirmed="yes")
@@ -558,7 +558,7 @@ def test_too_many_rows_are_refused_as_a_whole(alice: Page, monkeypatch: pytest.M
 
 def test_no_row_is_begun_when_the_time_is_over(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = [_paid(alice) for _ in range(3)]
-    monkeypatch.setattr(desk, "SECONDS", -1)
+    monkeypatch.setattr(base, "SECONDS", -1)
     before = everything()
 
     response = act(chief(), Order, "ship", *orders, confirmed="yes")

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import DatabaseError
 
-from payments import situation
+from payments.admin import summary
 from payments.domain import notices, protocol, refunds, staff
 from payments.domain.ordering import Refused
 from payments.models import Order, PiPayment, Refund
@@ -192,11 +192,11 @@ def _dismiss(row: Order | PiPayment, by: By, note: str) -> str:
 
 
 def _true_of_order(order: Order) -> str:
-    return situation.of_order(Order.objects.get(pk=order.pk))
+    return summary.of_order(Order.objects.get(pk=order.pk))
 
 
 def _true_of_payment(payment: PiPayment) -> str:
-    return situation.of_payment(PiPayment.objects.get(pk=payment.pk))
+    return summary.of_payment(PiPayment.objects.get(pk=payment.pk))
 
 
 def _may_flag(payment: PiPayment) -> bool:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from payments.admin import OrderAdmin
+from payments.admin.pages import OrderAdmin
 from payments.domain import refunds
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from tests.payments.desk import (

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments import desk
+from payments.admin import base
 from payments.models import Order
 from tests.catalog.goods import counted
 from tests.payments.desk import everything, story
@@ -127,7 +127,7 @@ def test_an_order_in_trouble_is_told(alice: Page, stale: tuple[Order, Order]) ->
 def test_more_than_fit_on_a_page_come_after(
     alice: Page, stale: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "MOST_ROWS", 1)
+    monkeypatch.setattr(base, "MOST_ROWS", 1)
 
     text = text_of(chief().get(URL))
 
@@ -137,7 +137,7 @@ def test_more_than_fit_on_a_page_come_after(
 def test_no_order_is_begun_when_the_time_is_over(
     alice: Page, stale: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "SECONDS", -1)
+    monkeypatch.setattr(base, "SECONDS", -1)
     before = everything()
 
     response = chief().post(URL, {"order": [order.pk for order in stale]}, follow=True)

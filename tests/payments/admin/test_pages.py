@@ -10,10 +10,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from payments.deeds import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.domain import staff
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
-from payments.templatetags.desk import explorer_url
+from payments.templatetags.staff import explorer_url
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, unverified
 from tests.payments.page import Page
 from tests.payments.staff_room import (

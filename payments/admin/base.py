@@ -23,7 +23,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from catalog.admin.forms import FreshField
-from payments.deeds import Deed, attempt
+from payments.admin.actions import Deed, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, record
 from payments.statuses import Cause
