@@ -17,7 +17,7 @@ from django.utils.cache import add_never_cache_headers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from payments.throttles import LogInThrottle
+from payments.api.throttles import LogInThrottle
 from web.callers import address_of
 
 

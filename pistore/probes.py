@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from catalog.models import Product
 from catalog.queries import published
-from payments.serializers import ErrorAnswer
+from payments.api.serializers import ErrorAnswer
 
 
 @require_safe

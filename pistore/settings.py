@@ -219,13 +219,13 @@ CORS_EXPOSE_HEADERS = ["Retry-After"]
 # API ----------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.authentication.PioneerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.authentication.PioneerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_RENDERER_CLASSES": ["web.json_bodies.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.json_bodies.JSONParser", "web.json_bodies.AnyTypeParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "web.json_bodies.Negotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["payments.throttles.ApiThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["payments.api.throttles.ApiThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "pioneer": "120/min",
         "stranger": "60/min",
@@ -236,7 +236,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         # Of the staff, whose passwords cost a third of a second of work each.
         "log-in": "20/min",
     },
-    "EXCEPTION_HANDLER": "payments.problems.answer",
+    "EXCEPTION_HANDLER": "payments.api.problems.answer",
     "NUM_PROXIES": PROXY_COUNT,
     "UNAUTHENTICATED_USER": None,
     # Of the schema, which would write any other that it is asked for into a header.
@@ -254,8 +254,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "payments.api_schema.describe_refusals",
-        "payments.api_schema.link_orders",
+        "payments.api.schema.describe_refusals",
+        "payments.api.schema.link_orders",
     ],
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "payments.statuses.OrderStatus",

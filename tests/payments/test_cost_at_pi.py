@@ -32,10 +32,10 @@ from payments.moves import By
 from payments.pi.client import PiClient, PiError
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
+from tests.payments.api.test_throttles import views_of_the_api
 from tests.payments.desk import paid_after_cancel
 from tests.payments.page import Page
 from tests.payments.staff_room import chief, deed_url, logged
-from tests.payments.test_throttles import views_of_the_api
 
 # What is asked of Pi does not depend on the database: once is enough.
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]

@@ -258,7 +258,7 @@ def test_every_logger_is_recorded_and_a_secret_would_be_seen(alice: Page, ear: E
     try:
         raise ValueError(real_settings.PI_API_KEY)
     except ValueError:
-        logging.getLogger("payments.views").exception("oh")
+        logging.getLogger("payments.api.views").exception("oh")
 
     assert {"urllib3", "django", "axes", "payments"} <= ear.names
     assert access_token in str(ear)
@@ -298,7 +298,7 @@ def test_the_demo_writes_each_line_once_and_no_link() -> None:
 
 # Lines that somebody made up ---------------------------------------------------------------------------
 
-FORGED = "2026-01-01 00:00:00,000 INFO payments.views all is well"
+FORGED = "2026-01-01 00:00:00,000 INFO payments.api.views all is well"
 BREAKS = ("\n", "\r\n", "\x0b", "\x85", "\u2028")
 
 

@@ -26,7 +26,10 @@ DOORS = (
 PI = ("tests/payments/pi/",)
 OWN_TESTS = {
     "catalog.stock": ("tests/catalog/test_stock.py",),
-    "payments.authentication": ("tests/payments/test_openapi.py", "tests/payments/domain/test_sign_in.py"),
+    "payments.api.authentication": (
+        "tests/payments/api/test_openapi.py",
+        "tests/payments/api/test_sign_in.py",
+    ),
     "payments.domain.fold": (
         *DOORS,
         "tests/payments/domain/test_close_missing.py",
@@ -45,7 +48,7 @@ OWN_TESTS = {
         "tests/payments/domain/test_honour.py",
         "tests/payments/domain/test_refunds.py",
     ),
-    "payments.domain.sign_in": ("tests/payments/domain/test_sign_in.py",),
+    "payments.domain.sign_in": ("tests/payments/api/test_sign_in.py",),
     "payments.domain.staff": (
         "tests/payments/domain/test_close_missing.py",
         "tests/payments/domain/test_commits.py",

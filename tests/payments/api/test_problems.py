@@ -16,13 +16,13 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from catalog.stock import OutOfStock
+from payments.api.problems import ANSWERS
 from payments.domain.ordering import MESSAGES, Refused
 from payments.domain.protocol import NotCompleted, UnknownPayment, WrongCaller
 from payments.models import PiPayment
 from payments.moves import IllegalMove, Overtaken
 from payments.pi.client import PiMisconfigured, PiRefused, PiUnclear
 from payments.pi.http import InsideTransaction
-from payments.problems import ANSWERS
 
 SECRET = "a detail that is nobody else's business"
 
@@ -143,7 +143,7 @@ def test_that_pi_is_down_is_one_line_in_the_log(raising: Client, caplog: pytest.
 
     raising.get("/api/raise/unclear")
 
-    assert [r.getMessage() for r in caplog.records if r.name == "payments.problems"] == [
+    assert [r.getMessage() for r in caplog.records if r.name == "payments.api.problems"] == [
         f"PiUnclear: {SECRET}"
     ]
     assert "Traceback" not in caplog.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from payments import views
+from payments.api import views
 
 urlpatterns = [
     path("user/signin", views.SignIn.as_view(), name="sign-in"),

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern
 from django.utils.translation import trans_real
 
-from payments.urls import urlpatterns
+from payments.api.urls import urlpatterns
 
 CALLBACKS = ("/payments/", "/pi_payment/")
 

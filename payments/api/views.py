@@ -19,14 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from payments.domain import protocol
-from payments.domain.ordering import Shipping
-from payments.domain.sign_in import remember, sign_in
-from payments.domain.verdict import READ_BY_VERDICT
-from payments.models import Order, Pioneer, PiPayment
-from payments.moves import By, clean
-from payments.pi.client import PiClient
-from payments.serializers import (
+from payments.api.serializers import (
     ApproveRequest,
     CancelRequest,
     CompleteRequest,
@@ -43,14 +36,21 @@ from payments.serializers import (
     SignInRequest,
     StrictText,
 )
-from payments.statuses import Cause
-from payments.throttles import (
+from payments.api.throttles import (
     AccessTokenThrottle,
     CallbackThrottle,
     PioneerThrottle,
     SignInThrottle,
     StrangersThrottle,
 )
+from payments.domain import protocol
+from payments.domain.ordering import Shipping
+from payments.domain.sign_in import remember, sign_in
+from payments.domain.verdict import READ_BY_VERDICT
+from payments.models import Order, Pioneer, PiPayment
+from payments.moves import By, clean
+from payments.pi.client import PiClient
+from payments.statuses import Cause
 
 logger = logging.getLogger(__name__)
 
