@@ -59,6 +59,7 @@ PI_FRAME_ANCESTORS = [
 INSTALLED_APPS = [
     "catalog",
     "payments",
+    "storefront",
     "demo",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -21,7 +21,7 @@ docs = SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=
 urlpatterns = [
     path("", include("catalog.api.urls")),
     path("", include("payments.api.urls")),
-    path("", include("payments.pages_urls")),
+    path("", include("storefront.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/login/", log_in),
     # Leads all staff to the address of any row, whatever they may see. No page of ours uses it.

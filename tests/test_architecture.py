@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SHOP = ("catalog", "demo", "payments", "pistore", "web")
+SHOP = ("catalog", "demo", "payments", "pistore", "storefront", "web")
 SIMULATOR = "pi_simulator"
 
 # What may import the site, which is put together of everything else.
@@ -30,7 +30,7 @@ HTTP_LIBRARIES = ("requests", "urllib3", "urllib.request", "http.client", "httpx
 # What knows of requests and pages. The rules of the shop must work without any of it.
 DOORS = (
     *("rest_framework", "django.http", "django.shortcuts", "django.urls", "django.contrib"),
-    *("payments.api", "payments.pages", "payments.pages_urls", "payments.admin", "payments.management"),
+    *("payments.api", "storefront.views", "storefront.urls", "payments.admin", "payments.management"),
 )
 RULES_OF_THE_SHOP = ("payments.domain", "payments.moves", "payments.statuses", "payments.money")
 
@@ -429,8 +429,8 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("web/new/module.py", "from pi_simulator.world import World"),
     ],
     nobody_imports_the_site: [
-        ("payments/pages.py", "from pistore.probes import healthz"),
-        ("payments/pages.py", "def f():\n    from pistore import settings"),
+        ("storefront/views.py", "from pistore.probes import healthz"),
+        ("storefront/views.py", "def f():\n    from pistore import settings"),
         ("catalog/views.py", "import pistore"),
         ("storefront/views.py", "from pistore.log_in import log_in"),
     ],
@@ -533,13 +533,13 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
     ],
     http_knows_nothing_of_the_shop: [
         ("web/error_pages.py", "from django.conf import settings\nfrom web.framing import framable_by_pi"),
-        ("payments/pages.py", "from payments.models import Order"),
+        ("storefront/views.py", "from payments.models import Order"),
     ],
     nobody_imports_the_site: [
         ("pistore/urls.py", "from pistore import probes"),
         ("demo/__main__.py", "from pistore import environment"),
         ("manage.py", "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'pistore.settings')"),
-        ("payments/downloads.py", "SALT = 'pistore.download'"),
+        ("storefront/downloads.py", "SALT = 'pistore.download'"),
     ],
     the_simulator_stands_alone: [
         ("pi_simulator/api.py", "from .records import Payment\nimport json"),

@@ -140,7 +140,7 @@ def test_every_link_leads_somewhere(name: str) -> None:
 
 def files_in(text: str) -> set[str]:
     """Paths in backticks that begin with one of our folders."""
-    ours = r"(?:payments|catalog|demo|pistore|web|pi_simulator|templates|tests|docs)/[\w./-]*"
+    ours = r"(?:payments|storefront|catalog|demo|pistore|web|pi_simulator|templates|tests|docs)/[\w./-]*"
     return set(re.findall(rf"`({ours})`", text))
 
 
@@ -173,7 +173,7 @@ def test_every_route_that_is_named_exists(name: str) -> None:
 # Recipes ---------------------------------------------------------------------------------------------
 
 RECIPES = text_of("CONTRIBUTING.md").partition("## How to add\n")[2].partition("\n## ")[0]
-PACKAGES = ("payments", "catalog", "pistore", "pi_simulator", "tests")
+PACKAGES = ("payments", "storefront", "catalog", "demo", "web", "pistore", "pi_simulator", "tests")
 
 
 def dotted_names_in(text: str) -> list[str]:
@@ -269,7 +269,7 @@ def test_a_recipe_that_leads_nowhere_is_found() -> None:
     names = dotted_names_in(text)
     assert names == ["payments.moves.move", "payments.moves.shake", "payments.nothing.at_all"]
     assert [leads_somewhere(name) for name in names] == [True, False, False]
-    assert leads_somewhere("payments.receipt.Receipt.verdict")
+    assert leads_somewhere("storefront.receipt.Receipt.verdict")
     assert [path for path in paths_in(text) if not (ROOT / path).exists()] == ["none.in", "tests/none/"]
 
 

@@ -13,12 +13,12 @@ from playwright.sync_api import expect
 from pytest_django import Settings
 
 from catalog.models import Variant
-from payments import downloads
 from payments.domain import sweep
 from payments.models import DeliveredCode, Event, Order, PiPayment
 from payments.moves import By
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
+from storefront import downloads
 from tests.browser.phone import PI, Phone
 from tests.catalog.goods import counted
 

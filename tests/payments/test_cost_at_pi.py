@@ -26,12 +26,12 @@ from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.audit import against_chain, against_pi, doctor
 from payments.domain import protocol, staff
 from payments.domain.ordering import Refused
-from payments.downloads import download_url
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiClient, PiError
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
+from storefront.downloads import download_url
 from tests.payments.api.test_throttles import views_of_the_api
 from tests.payments.desk import paid_after_cancel
 from tests.payments.page import Page

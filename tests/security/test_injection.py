@@ -167,9 +167,9 @@ def ours(*folders: str, ending: str) -> list[Path]:
 @pytest.mark.parametrize(
     ("files", "found_in"),
     [
-        (ours("payments/static", "catalog/static", ending=".js"), sinks_in),
+        (ours("storefront/static", "catalog/static", ending=".js"), sinks_in),
         (ours("templates", "payments/templates", ending=".html"), unescaped_in),
-        (ours("payments", "catalog", "demo", "pistore", "web", ending=".py"), trusted_in),
+        (ours("payments", "storefront", "catalog", "demo", "pistore", "web", ending=".py"), trusted_in),
     ],
     ids=["scripts", "templates", "Python"],
 )

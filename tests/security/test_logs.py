@@ -23,12 +23,11 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from catalog.models import DeliveryCode
-from payments import pages
 from payments.domain import protocol
-from payments.downloads import download_url
 from payments.models import Order, PiPayment
 from pi_simulator.faults import OFF_THE_WIRE, Kind
 from pi_simulator.server import running
+from storefront.downloads import download_url
 from tests.payments.page import Page
 from tests.payments.staff_room import deed_url
 
@@ -120,7 +119,7 @@ def downloading_while_everything_fails(alice: Page) -> list[str]:
     with connection.execute_wrapper(away):
         assert alice.client.get(address).status_code == 503
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(pages, "file_behind", lambda _: 1 / 0)
+        broken.setattr("storefront.views.file_behind", lambda _: 1 / 0)
         assert alice.client.get(address).status_code == 500
     (Path(real_settings.DOWNLOADS_ROOT) / "goods" / "book.pdf").unlink(missing_ok=True)
     assert alice.client.get(address).status_code == 503

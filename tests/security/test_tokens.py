@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.core import signing
 from django.test import Client
 
-from payments import downloads
 from payments.domain import sign_in
 from payments.models import OrderLine, Pioneer
+from storefront import downloads
 from tests.payments.page import Page
 
 pytestmark = pytest.mark.django_db

@@ -36,7 +36,7 @@ def fail(request: HttpRequest, name: str) -> HttpResponse:
 urlpatterns = [
     path("api/plain/<str:name>", fail),
     path("plain/<str:name>", fail),
-    path("", include("payments.pages_urls")),
+    path("", include("storefront.urls")),
 ]
 handler400 = "web.error_pages.bad_request"
 handler403 = "web.error_pages.permission_denied"

@@ -26,7 +26,7 @@ def test_a_script_imports_exactly_the_scripts_it_was_published_with(
 
     call_command("collectstatic", interactive=False, verbosity=0)
 
-    script = tmp_path / storages["staticfiles"].stored_name("payments/shop.js")
+    script = tmp_path / storages["staticfiles"].stored_name("storefront/shop.js")
     imported = re.findall(r'import.*"\./(.+)"', script.read_text())
     assert imported
     assert [name for name in imported if not re.fullmatch(r"\w+\.[0-9a-f]{12}\.js", name)] == []

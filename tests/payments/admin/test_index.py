@@ -111,4 +111,4 @@ def test_staff_see_on_every_page_whether_the_sums_are_real(
 def test_the_admin_has_the_icon_of_the_shop(page: str) -> None:
     client = Client() if "login" in page else chief()
 
-    assert '<link rel="icon" href="/static/payments/favicon.svg"' in client.get(page).content.decode()
+    assert '<link rel="icon" href="/static/storefront/favicon.svg"' in client.get(page).content.decode()

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 from hypothesis import strategies as st
 
-from payments.downloads import download_url
+from storefront.downloads import download_url
 from tests.payments.page import Page
 from tests.payments.staff_room import chief
 from tests.proofs.fuzz.effort import forgotten, fuzz

@@ -36,6 +36,7 @@ COPIED = (
     "payments",
     "pistore",
     "pi_simulator",
+    "storefront",
     "templates",
     "web",
     "tests",

@@ -16,11 +16,11 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Category, Product, Variant
 from catalog.queries import published
-from payments.basket import LINE, read_basket
 from payments.domain.sign_in import pioneer_of
-from payments.downloads import FileAway, LinkForged, LinkOver, file_behind
 from payments.models import Order, Pioneer
-from payments.receipt import own_orders, receipt_for
+from storefront.basket import LINE, read_basket
+from storefront.downloads import FileAway, LinkForged, LinkOver, file_behind
+from storefront.receipt import own_orders, receipt_for
 from web.bearer import bearer_token
 from web.error_pages import not_found
 from web.framing import framable_by_pi

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from pytest_django import Settings
 
-from payments.templatetags.shop import pi
+from storefront.templatetags.shop import pi
 
 
 @pytest.mark.parametrize(

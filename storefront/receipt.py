@@ -13,9 +13,9 @@ from django.db.models import Prefetch, QuerySet
 from catalog.models import Delivery
 from payments.domain.ordering import payment_to_create
 from payments.domain.verdict import READ_BY_VERDICT, Verdict, is_sold_out, verdict_of
-from payments.downloads import download_url
 from payments.models import Order, OrderLine, Pioneer, PiPayment, Refund
 from payments.statuses import WITH_GOODS, PaymentStatus, RefundStatus
+from storefront.downloads import download_url
 
 
 @dataclass(frozen=True)

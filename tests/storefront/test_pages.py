@@ -20,10 +20,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.models import Delivery, Picture, Product, Variant
-from payments import downloads
 from payments.models import Order, OrderLine, Pioneer
-from payments.receipt import receipt_for
 from payments.statuses import OrderStatus
+from storefront import downloads
+from storefront.receipt import receipt_for
 from tests.catalog.goods import product, variant
 from tests.payments import desk, stories
 from tests.payments.page import Page
@@ -125,7 +125,7 @@ def test_a_wrong_host_is_refused_and_nothing_breaks(alice: Page) -> None:
 
 
 def test_a_failure_is_told_in_the_shops_own_words(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("payments.pages.published", lambda: 1 / 0)
+    monkeypatch.setattr("storefront.views.published", lambda: 1 / 0)
 
     answer = Client(raise_request_exception=False).get("/")
 
@@ -515,7 +515,7 @@ def test_a_file_that_is_not_there_stays_the_buyers(alice: Page, caplog: pytest.L
     assert answer.status_code == 503
     assert "The file is still yours" in answer.content.decode()
     assert "https://sandbox.minepi.com" in answer["Content-Security-Policy"], "also inside Pi's frame"
-    [line] = [record.getMessage() for record in caplog.records if record.name == "payments.pages"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "storefront.views"]
     assert line.startswith("the file of book cannot be read: ")
     assert link.split("/")[2] not in line
 

@@ -8,8 +8,8 @@ from django import template
 from django.conf import settings
 
 from catalog.amounts import NO_BREAK_SPACE, PI, TEST_PI, format_pi
-from payments import basket
 from payments.domain.verdict import verdict_of
+from storefront import basket
 
 register = template.Library()
 register.filter(basket.most)
