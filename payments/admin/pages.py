@@ -34,7 +34,8 @@ from payments.admin.base import (
     timeline,
     utc,
 )
-from payments.domain import sweep
+from payments.domain import reconciliation
+from payments.domain.reconciliation import expire_stale, stale_orders
 from payments.domain.verdict import READ_BY_VERDICT
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.money import in_pi
@@ -72,14 +73,14 @@ class OrderNeeds(NeedsFilter):
         "ship": ("to be shipped", lambda: Q(status=OrderStatus.PAID)),
         "refund": ("a refund, requested", _refund_requested),
         "attention": ("attention", _noted),
-        "clean_up": ("to be cleaned up", lambda: Q(pk__in=sweep.stale_orders().values("pk"))),
+        "clean_up": ("to be cleaned up", lambda: Q(pk__in=stale_orders().values("pk"))),
     }
 
 
 class PaymentNeeds(NeedsFilter):
     conditions = {
         "attention": ("attention", _noted),
-        "overdue": ("a check, overdue", lambda: Q(pk__in=sweep.overdue_checks().values("pk"))),
+        "overdue": ("a check, overdue", lambda: Q(pk__in=reconciliation.overdue_checks().values("pk"))),
         "order": ("an order: it has none", lambda: Q(order=None)),
     }
 
@@ -178,17 +179,17 @@ class OrderAdmin(WithAttention[Order]):
 
     def clean_up_action(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
         chosen = list(queryset.values_list("pk", flat=True)[: base.MOST_ROWS + 1])
-        return self.show_clean_up(request, sweep.stale_orders().filter(pk__in=chosen))
+        return self.show_clean_up(request, stale_orders().filter(pk__in=chosen))
 
     def clean_up_view(self, request: HttpRequest) -> HttpResponse:
         if not self.may_clean_up(request):
             raise PermissionDenied
         if request.method != "POST":
-            return self.show_clean_up(request, sweep.stale_orders())
+            return self.show_clean_up(request, stale_orders())
         chosen = [
             pk for pk in request.POST.getlist("order")[: base.MOST_ROWS] if re.fullmatch("[0-9]{1,18}", pk)
         ]
-        self.clean_up(request, sweep.stale_orders().filter(pk__in=chosen[: base.MOST_ROWS]))
+        self.clean_up(request, stale_orders().filter(pk__in=chosen[: base.MOST_ROWS]))
         return HttpResponseRedirect(reverse("admin:payments_order_changelist"))
 
     def show_clean_up(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse:
@@ -197,7 +198,9 @@ class OrderAdmin(WithAttention[Order]):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Clean up stale orders",
-            "rows": [(order, page_of(order), sweep.plan(order)) for order in orders[: base.MOST_ROWS]],
+            "rows": [
+                (order, page_of(order), reconciliation.plan(order)) for order in orders[: base.MOST_ROWS]
+            ],
             "left": max(stale - base.MOST_ROWS, 0),
             "media": self.media,
         }
@@ -207,7 +210,7 @@ class OrderAdmin(WithAttention[Order]):
         by, until = by_staff(request, Cause.CLEAN_UP), time.monotonic() + base.SECONDS
         chosen, done = orders.count(), 0
         try:
-            for outcome in sweep.expire_stale(orders, proceed=lambda: time.monotonic() < until, by=by):
+            for outcome in expire_stale(orders, proceed=lambda: time.monotonic() < until, by=by):
                 done += 1
                 expired = outcome.status == OrderStatus.EXPIRED and not outcome.problem
                 level = messages.SUCCESS if expired else messages.WARNING

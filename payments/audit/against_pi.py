@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from payments.domain.sweep import overdue_before
+from payments.domain.reconciliation import overdue_before
 from payments.models import PiPayment, Refund
 from payments.money import in_pi
 from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused

@@ -21,7 +21,7 @@ from django.test import Client
 
 from catalog.models import Delivery, Variant
 from payments.checks import UNSHARED_CACHES
-from payments.domain import sweep
+from payments.domain import reconciliation
 from payments.models import PiPayment
 from payments.pi.client import PiClient, PiError, PiMisconfigured, PiRefused
 from payments.pi.horizon import Horizon
@@ -143,7 +143,7 @@ def last_payment_was_ours() -> Finding:
 
 
 def somebody_reconciles() -> Finding:
-    overdue = sweep.overdue_checks().count()
+    overdue = reconciliation.overdue_checks().count()
     if overdue:
         text = f"{overdue} payments wait for a check that is long due."
         return _red(text, "Run manage.py reconcile_payments every minute; see whether it reaches Pi.")

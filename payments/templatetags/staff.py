@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from payments import money
-from payments.domain import sweep
+from payments.domain import reconciliation
 from payments.models import Order, PiPayment, Refund
 from payments.pi.formats import TXID
 from payments.statuses import OrderStatus, RefundStatus
@@ -104,7 +104,7 @@ NEEDS: tuple[tuple[str, str, str, Callable[[], int], str], ...] = (
         "pipayment",
         "payments.view_pipayment",
         "Checks overdue: is reconcile_payments running, and Pi up?",
-        lambda: sweep.overdue_checks().count(),
+        lambda: reconciliation.overdue_checks().count(),
         "needs=overdue",
     ),
 )

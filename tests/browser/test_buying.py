@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from pytest_django import Settings
 
 from catalog.models import Variant
-from payments.domain import sweep
+from payments.domain.reconciliation import reconcile_due
 from payments.models import DeliveredCode, Event, Order, PiPayment
 from payments.moves import By
 from pi_simulator import Simulator
@@ -39,7 +39,7 @@ def stock(sku: str) -> tuple[int, int]:
 
 def reconcile() -> None:
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(seconds=1))
-    list(sweep.reconcile_due(proceed=lambda: True, by=By("reconcile_payments", "reconcile")))
+    list(reconcile_due(proceed=lambda: True, by=By("reconcile_payments", "reconcile")))
 
 
 def test_a_buyer_pays_for_one_product_in_a_few_taps_without_a_cookie(phone: Phone) -> None:

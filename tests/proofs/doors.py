@@ -13,9 +13,10 @@ from django.utils import timezone
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from catalog.stock import OutOfStock
-from payments.domain import protocol, refunds, staff, sweep
+from payments.domain import protocol, refunds, staff
 from payments.domain.ordering import Refused
 from payments.domain.protocol import NotCompleted, UnknownPayment
+from payments.domain.reconciliation import reconcile_due
 from payments.domain.refunds import RefundImpossible
 from payments.domain.staff import Declined
 from payments.models import PiPayment, Refund
@@ -106,7 +107,7 @@ def reopen(scene: Scene, hand: Hand) -> object:
 def reconcile(scene: Scene, hand: Hand) -> object:
     """The sweeper, after all that anybody had claimed is due again."""
     _make_due()
-    return list(sweep.reconcile_due(proceed=lambda: True, by=SWEEPER))
+    return list(reconcile_due(proceed=lambda: True, by=SWEEPER))
 
 
 def expire(scene: Scene, hand: Hand) -> object:

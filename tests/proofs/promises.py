@@ -21,7 +21,7 @@ from django.db.models import F
 from catalog.models import DeliveryCode, Variant
 from payments.audit import invariants
 from payments.audit.against_pi import Verdict, compare
-from payments.domain import sweep
+from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiError
@@ -124,9 +124,9 @@ def sweep_once() -> list[tuple[str, str]]:
     """
     told: list[tuple[str, str]] = []
     try:
-        payments = sweep.reconcile_due(proceed=lambda: True, by=SWEEPER)
+        payments = reconcile_due(proceed=lambda: True, by=SWEEPER)
         told.extend((outcome.subject.identifier, str(outcome)) for outcome in payments)
-        orders = sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=CLEANER)
+        orders = expire_stale(stale_orders(), proceed=lambda: True, by=CLEANER)
         told.extend((outcome.subject.reference, str(outcome)) for outcome in orders)
     except PiError as error:
         told.append(("", type(error).__name__))

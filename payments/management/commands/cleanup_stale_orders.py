@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.domain.sweep import expire_stale, plan, stale_orders
+from payments.domain.reconciliation import expire_stale, plan, stale_orders
 from payments.management.stopping import stop_on_signals
 from payments.moves import By
 from payments.pi.client import PiError

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseProblem
 from django.db import close_old_connections
 
-from payments.domain.sweep import reconcile_due
+from payments.domain.reconciliation import reconcile_due
 from payments.management.stopping import Stop, stop_on_signals
 from payments.moves import By
 from payments.pi.client import PiError

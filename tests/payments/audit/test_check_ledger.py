@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from catalog import stock
 from catalog.models import Variant
-from payments.domain import protocol, sweep
+from payments.domain import protocol
+from payments.domain.reconciliation import reconcile_due
 from payments.management import pacing
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment
@@ -240,7 +241,7 @@ def test_what_was_looked_at_to_no_end_is_a_difference_although_it_is_looked_at_a
     PiPayment.objects.update(created_at=past)
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=past)
     with suppress(OperationalError):
-        list(sweep.reconcile_due(proceed=lambda: True, by=By("test", "reconcile")))
+        list(reconcile_due(proceed=lambda: True, by=By("test", "reconcile")))
 
     printed, error = run("--pi")
 

@@ -15,7 +15,8 @@ from django.utils import timezone
 from catalog.models import DeliveryCode, Variant
 from payments.audit import invariants
 from payments.audit.invariants import Difference
-from payments.domain import protocol, refunds, staff, sweep
+from payments.domain import protocol, refunds, staff
+from payments.domain.reconciliation import expire_stale
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By, move
 from tests.payments.desk import (
@@ -677,7 +678,7 @@ def test_a_shop_after_a_long_day_has_no_difference(alice: Page, bob: Page) -> No
     alice.approved({"mug": 1})
     protocol.cancel_order(bob.approved({"mug": 3})[0], by=CAROL)
     staff.honour(unverified(bob, {"voucher": 2}), by=By("staff carol", "honour"))
-    list(sweep.expire_stale(Order.objects.filter(status="pending"), proceed=lambda: True, by=CAROL))
+    list(expire_stale(Order.objects.filter(status="pending"), proceed=lambda: True, by=CAROL))
 
     assert list(invariants.differences()) == []
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from payments.domain import protocol, refunds, staff, sweep
+from payments.domain import protocol, reconciliation, refunds, staff
 from payments.moves import By, locked
 from payments.pi.client import PiRefused
 from tests.payments import rows
@@ -24,7 +24,7 @@ DOORS: dict[str, Door] = {
     "expire": lambda alice: protocol.expire(rows.order(), pi=asking(), by=BY),
     "cancel_order": lambda alice: protocol.cancel_order(rows.order(), by=BY),
     "reopen": lambda alice: protocol.reopen(rows.order("expired"), by=BY),
-    "claim_next": lambda alice: sweep.claim_next(),
+    "claim_next": lambda alice: reconciliation.claim_next(),
     "flag_for_refund": lambda alice: refunds.flag_for_refund(rows.payment("completed"), reason="test", by=BY),
     "reject_refund": lambda alice: staff.reject_refund(rows.refund(), by=BY, note="test"),
     "honour": lambda alice: staff.honour(rows.order("needs_review"), by=BY),

@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog import stock
 from catalog.models import Variant
-from payments.domain import protocol, sweep
+from payments.domain import protocol, reconciliation
+from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import By, begin, record
 from payments.pi.client import PiClient, PiMisconfigured, PiUnclear
@@ -30,7 +31,7 @@ BY = By("reconcile_payments", "reconcile")
 def sweep_once() -> list[str]:
     """One run in which every payment is due; what became of each."""
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(days=2))
-    return [str(outcome) for outcome in sweep.reconcile_due(proceed=lambda: True, by=BY)]
+    return [str(outcome) for outcome in reconcile_due(proceed=lambda: True, by=BY)]
 
 
 def make_old(**age: int) -> None:
@@ -467,8 +468,8 @@ def test_a_claimed_payment_is_not_claimed_again(alice: Page) -> None:
     alice.approved({"mug": 1})
     PiPayment.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
 
-    assert sweep.claim_next() is not None
-    assert sweep.claim_next() is None
+    assert reconciliation.claim_next() is not None
+    assert reconciliation.claim_next() is None
 
 
 def test_a_run_stops_when_it_is_told_to(alice: Page, bob: Page) -> None:
@@ -477,7 +478,7 @@ def test_a_run_stops_when_it_is_told_to(alice: Page, bob: Page) -> None:
     PiPayment.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
     more = iter([True, False])
 
-    outcomes = list(sweep.reconcile_due(proceed=lambda: next(more), by=BY))
+    outcomes = list(reconcile_due(proceed=lambda: next(more), by=BY))
 
     assert len(outcomes) == 1
 
@@ -486,7 +487,7 @@ def test_a_run_stops_when_it_is_told_to(alice: Page, bob: Page) -> None:
 
 
 def expire_all() -> list[str]:
-    outcomes = sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=By("t", "expire"))
+    outcomes = expire_stale(stale_orders(), proceed=lambda: True, by=By("t", "expire"))
     return [str(outcome) for outcome in outcomes]
 
 
@@ -677,7 +678,7 @@ def ended(status: str, ago: timedelta) -> PiPayment:
 def test_how_soon_a_payment_is_looked_at_again(status: str, age: timedelta, minutes: int) -> None:
     payment = ended(status, age)
 
-    assert sweep.claim_next() == payment
+    assert reconciliation.claim_next() == payment
 
     payment.refresh_from_db()
     looked_at_again = payment.next_check_at - timezone.now()
@@ -712,7 +713,7 @@ def test_what_has_waited_longest_is_looked_at_first() -> None:
     rows.payment(next_check_at=now + timedelta(minutes=1))
     rows.payment(next_check_at=None)
 
-    claimed = [sweep.claim_next() for _ in range(4)]
+    claimed = [reconciliation.claim_next() for _ in range(4)]
 
     assert [payment and payment.identifier for payment in claimed] == ["due3", "due2", "due1", None]
 
@@ -723,8 +724,8 @@ def test_a_check_is_overdue_after_ten_minutes() -> None:
     rows.payment(next_check_at=now - timedelta(minutes=9))
     rows.payment(next_check_at=None)
 
-    assert list(sweep.overdue_checks()) == [late]
-    assert sweep.overdue_before(now) == now - timedelta(minutes=10)
+    assert list(reconciliation.overdue_checks()) == [late]
+    assert reconciliation.overdue_before(now) == now - timedelta(minutes=10)
 
 
 def test_stale_orders_that_cost_no_question_come_first_then_the_oldest(
@@ -739,7 +740,7 @@ def test_stale_orders_that_cost_no_question_come_first_then_the_oldest(
     rows.payment("submitted", order=rows.order(expires_at=over))
 
     with django_assert_num_queries(1):
-        assert [(order, order.held_by is None) for order in sweep.stale_orders()] == [
+        assert [(order, order.held_by is None) for order in stale_orders()] == [
             (second, True),
             (third, True),
             (first, False),

@@ -19,7 +19,8 @@ from catalog import stock
 from catalog.models import DeliveryCode, Product, Variant
 from payments.admin import actions
 from payments.admin.actions import Deed
-from payments.domain import sweep
+from payments.domain import reconciliation
+from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiError
@@ -341,12 +342,12 @@ class People:
         return ""
 
     def reconcile(self) -> str:
-        return self.sweep(sweep.reconcile_due(proceed=lambda: True, by=SWEEPER))
+        return self.sweep(reconcile_due(proceed=lambda: True, by=SWEEPER))
 
     def clean_up(self) -> str:
-        return self.sweep(sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=CLEANER))
+        return self.sweep(expire_stale(stale_orders(), proceed=lambda: True, by=CLEANER))
 
-    def sweep(self, outcomes: Iterator[sweep.Outcome]) -> str:
+    def sweep(self, outcomes: Iterator[reconciliation.Outcome]) -> str:
         told = []
 
         def run() -> None:

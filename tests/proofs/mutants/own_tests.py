@@ -56,7 +56,7 @@ OWN_TESTS = {
         "tests/payments/domain/test_reject_refund.py",
         "tests/payments/domain/test_ship.py",
     ),
-    "payments.domain.sweep": (
+    "payments.domain.reconciliation": (
         "tests/payments/test_cleanup_stale_orders.py",
         "tests/payments/domain/test_commits.py",
         "tests/payments/domain/test_reconcile.py",

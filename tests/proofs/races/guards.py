@@ -127,13 +127,12 @@ def sells_codes_before_the_stock(patch: Patcher) -> None:
 
 def claims_nothing(patch: Patcher) -> None:
     """A sweeper takes the next payment without committing that it has."""
-    from payments.domain import sweep
     from payments.models import PiPayment
 
     def claim_next() -> Any:
         return PiPayment.objects.filter(next_check_at__lte=Now()).order_by("next_check_at").first()
 
-    patch.setattr(sweep, "claim_next", claim_next)
+    patch.setattr(reconciliation, "claim_next", claim_next)
 
 
 def queues_behind_rivals(patch: Patcher) -> None:

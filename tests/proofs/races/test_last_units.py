@@ -13,7 +13,8 @@ import pytest
 
 from catalog.models import Variant
 from payments.audit import invariants
-from payments.domain import protocol, sweep
+from payments.domain import protocol, reconciliation
+from payments.domain.reconciliation import reconcile_due
 from payments.models import PiPayment
 from pi_simulator.calls import Call
 from tests.catalog.goods import counted
@@ -98,10 +99,10 @@ def rival_claims_meanwhile(page: Page) -> list[PiPayment | None]:
 
     def hook(call: Call) -> None:
         if not found:
-            found.append(sweep.claim_next())
+            found.append(reconciliation.claim_next())
 
     page.pi.before_call = hook
-    list(sweep.reconcile_due(proceed=lambda: not found, by=SWEEPER))
+    list(reconcile_due(proceed=lambda: not found, by=SWEEPER))
     return found
 
 
@@ -129,7 +130,7 @@ def test_a_sweeper_passes_by_a_payment_that_is_locked(alice: Page, bob: Page) ->
     make_due(locked), make_due(free)
 
     with stage() as opened, opened.holding(PiPayment.objects.filter(identifier=locked)):
-        (sweeper,) = opened.enter(sweep.claim_next)
+        (sweeper,) = opened.enter(reconciliation.claim_next)
         assert sweeper.result(60).identifier == free
 
 
@@ -144,6 +145,6 @@ def test_without_skip_locked_a_sweeper_waits_for_a_payment_that_is_locked(
 
     with stage() as opened:
         with opened.holding(PiPayment.objects.filter(identifier=locked)):
-            (sweeper,) = opened.enter(sweep.claim_next)
+            (sweeper,) = opened.enter(reconciliation.claim_next)
             opened.until_waiting(1)
         assert sweeper.result(60).identifier == locked

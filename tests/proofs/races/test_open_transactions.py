@@ -19,7 +19,8 @@ from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
 from payments.audit import invariants
-from payments.domain import protocol, refunds, staff, sweep
+from payments.domain import protocol, reconciliation, refunds, staff
+from payments.domain.reconciliation import expire_stale, stale_orders
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
 from payments.pi.client import PiClient
@@ -60,7 +61,7 @@ def make_due(identifier: str) -> None:
 def sweeper_of(identifier: str) -> Actor:
     """One that has claimed the payment already: a claim passes by what somebody else has locked."""
     payment = PiPayment.objects.get(identifier=identifier)
-    return partial(sweep._settle_one, payment, by=SWEEPER)
+    return partial(reconciliation._settle_one, payment, by=SWEEPER)
 
 
 def ask_pi_again(identifier: str) -> object:
@@ -149,8 +150,7 @@ def releaser(name: str, page: Page, order: Order, identifier: str) -> Actor:
     doors: dict[str, Actor] = {
         "cancel_order": partial(page.post, f"/api/orders/{order.reference}/cancel/", {}, expect=None),
         "clean-up": lambda: [
-            str(outcome)
-            for outcome in sweep.expire_stale(sweep.stale_orders(), proceed=lambda: True, by=SWEEPER)
+            str(outcome) for outcome in expire_stale(stale_orders(), proceed=lambda: True, by=SWEEPER)
         ],
     }
     return doors.get(name) or actor(name, page, identifier, "")
