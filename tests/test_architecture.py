@@ -165,7 +165,7 @@ def views_hold_no_rules(module: Module) -> Iterator[str]:
     """A view makes one call of the protocol; what is for sale and in stock is decided below it."""
     if module.name == "payments.api.views":
         yield from must_not_import(
-            module, "catalog", "payments.moves.move", "payments.domain.fold", "payments.domain.gate"
+            module, "catalog", "payments.moves.move", "payments.domain.sync", "payments.domain.gate"
         )
 
 
@@ -467,17 +467,17 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/domain/protocol.py", "from ..api.serializers import OrderAnswer"),
     ],
     a_status_changes_in_one_place: [
-        ("payments/domain/fold.py", "order.status = 'paid'\norder.save()"),
-        ("payments/domain/fold.py", "order.status, x = 'paid', 1"),
+        ("payments/domain/sync.py", "order.status = 'paid'\norder.save()"),
+        ("payments/domain/sync.py", "order.status, x = 'paid', 1"),
         ("payments/models.py", "class Order(Model):\n def f(self): self.status = 1"),
-        ("payments/domain/fold.py", "Order.objects.filter(pk=1).update(status='paid')"),
-        ("payments/domain/fold.py", "rows.update(**{'status': 'paid'})"),
-        ("payments/domain/fold.py", "Order.objects.create(total=1, status='paid')"),
-        ("payments/domain/fold.py", "o.get_or_create(pk=1, defaults={'status': 'paid'})"),
-        ("payments/domain/fold.py", "Refund(status='done')"),
-        ("payments/domain/fold.py", "order.save(update_fields=['status'])"),
-        ("payments/domain/fold.py", "Order.objects.bulk_update(orders, ['status'])"),
-        ("payments/domain/fold.py", "setattr(order, 'status', 'paid')"),
+        ("payments/domain/sync.py", "Order.objects.filter(pk=1).update(status='paid')"),
+        ("payments/domain/sync.py", "rows.update(**{'status': 'paid'})"),
+        ("payments/domain/sync.py", "Order.objects.create(total=1, status='paid')"),
+        ("payments/domain/sync.py", "o.get_or_create(pk=1, defaults={'status': 'paid'})"),
+        ("payments/domain/sync.py", "Refund(status='done')"),
+        ("payments/domain/sync.py", "order.save(update_fields=['status'])"),
+        ("payments/domain/sync.py", "Order.objects.bulk_update(orders, ['status'])"),
+        ("payments/domain/sync.py", "setattr(order, 'status', 'paid')"),
     ],
     only_moves_writes_events: [
         ("payments/domain/staff.py", "Event.objects.create(order=order, actor='x')"),
@@ -485,7 +485,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/domain/staff.py", "Event.objects.bulk_create(events)"),
     ],
     only_stock_changes_stock: [
-        ("payments/domain/fold.py", "variants.update(reserved=F('reserved') - 1)"),
+        ("payments/domain/sync.py", "variants.update(reserved=F('reserved') - 1)"),
         ("catalog/admin/pages.py", "variants.update(price=1, on_hand=7)"),
     ],
     only_settings_read_the_environment: [
@@ -506,10 +506,10 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/moves.py", "rows.select_for_update(skip_locked=True)"),
     ],
     a_sentence_is_never_data: [
-        ("payments/domain/fold.py", "if row.attention.startswith(PASSING):\n    pass"),
-        ("payments/domain/fold.py", "if problem == 'the goods are gone':\n    pass"),
-        ("payments/domain/fold.py", "if text in ('paid late', 'paid twice'):\n    pass"),
-        ("payments/domain/fold.py", "if 'is gone' in text:\n    pass"),
+        ("payments/domain/sync.py", "if row.attention.startswith(PASSING):\n    pass"),
+        ("payments/domain/sync.py", "if problem == 'the goods are gone':\n    pass"),
+        ("payments/domain/sync.py", "if text in ('paid late', 'paid twice'):\n    pass"),
+        ("payments/domain/sync.py", "if 'is gone' in text:\n    pass"),
         ("payments/domain/reconciliation.py", "trouble = outcome.startswith('trouble')"),
         ("payments/domain/reconciliation.py", "trouble = answer.startswith('in trouble')"),
         ("payments/domain/protocol.py", "events.filter(note__startswith=NOT_YET)"),
@@ -567,8 +567,8 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
     a_status_changes_in_one_place: [
         ("payments/moves.py", "rows.update(status=to)"),
         ("payments/api/views.py", "Response({}, status=201)"),
-        ("payments/domain/fold.py", "Order.objects.filter(status='paid').update(note='')"),
-        ("payments/domain/fold.py", "if order.status == 'paid': pass"),
+        ("payments/domain/sync.py", "Order.objects.filter(status='paid').update(note='')"),
+        ("payments/domain/sync.py", "if order.status == 'paid': pass"),
         ("payments/x.py", "class No(Exception):\n def f(self): self.status = 1"),
     ],
     only_moves_writes_events: [
@@ -592,12 +592,12 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("payments/moves.py", "rows.select_for_update(no_key=True, of=('self',))"),
     ],
     a_sentence_is_never_data: [
-        ("payments/domain/fold.py", "if row.notice in PASSING_NOTICES or row.attention:\n    pass"),
-        ("payments/domain/fold.py", "if order.attention != shown:\n    pass"),
-        ("payments/domain/fold.py", "if status == 'paid':\n    pass"),
+        ("payments/domain/sync.py", "if row.notice in PASSING_NOTICES or row.attention:\n    pass"),
+        ("payments/domain/sync.py", "if order.attention != shown:\n    pass"),
+        ("payments/domain/sync.py", "if status == 'paid':\n    pass"),
         ("payments/api/views.py", "if request.path.startswith('/admin/'):\n    pass"),
         ("payments/domain/protocol.py", "events.filter(cause=Cause.HONOUR, note='')"),
-        ("tests/payments/domain/test_fold.py", "assert note.startswith('names order')"),
+        ("tests/payments/domain/test_sync.py", "assert note.startswith('names order')"),
     ],
     an_amount_is_written_in_one_place: [
         ("catalog/amounts.py", "number = f'{amount.normalize():f}'"),

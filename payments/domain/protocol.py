@@ -29,15 +29,15 @@ from django.utils import timezone
 
 from catalog import stock
 from payments.domain import gate
-from payments.domain.fold import (
+from payments.domain.notices import clear_notice, set_notice
+from payments.domain.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
+from payments.domain.sync import (
     LOOK_SOON,
     Contradiction,
-    fold,
+    apply_record,
     record_failed,
     remember_refusal,
 )
-from payments.domain.notices import clear_notice, set_notice
-from payments.domain.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import By, Overtaken, begin, locked, move, record
 from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
@@ -253,7 +253,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
     when Pi refuses for a reason that looking again does not explain.
     """
     shown = _look_up(payment.identifier, pi, known=payment)
-    payment = fold(payment, shown, by=by)
+    payment = apply_record(payment, shown, by=by)
     tried: set[str] = set()
     while step := _next_step(payment, shown, give_up=give_up):
         if step in tried:
@@ -265,10 +265,10 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
         except PiRefused as refusal:
             # Often things are further on than we knew. Believe the record, not the refusal.
             shown = _look_up(payment.identifier, pi, known=payment)
-            payment = fold(payment, shown, by=by)
+            payment = apply_record(payment, shown, by=by)
             if _next_step(payment, shown, give_up=give_up) == step:
                 return _stuck(payment, shown, refusal, by=by)
-        payment = fold(payment, shown, by=by)
+        payment = apply_record(payment, shown, by=by)
     clear_notice(payment)
     return payment
 
@@ -365,7 +365,7 @@ def _ask_approval(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
         shown = pi.approve(payment.identifier)
     except PiRefused:
         return payment
-    return fold(payment, shown, by=by)
+    return apply_record(payment, shown, by=by)
 
 
 def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: By) -> PiPayment:
@@ -374,7 +374,7 @@ def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: By) ->
         shown = pi.complete(payment.identifier, txid)
     except PiRefused:
         return payment
-    return fold(payment, shown, by=by)
+    return apply_record(payment, shown, by=by)
 
 
 def _settle_rival(payment: PiPayment, *, pi: PiClient, by: By) -> None:

@@ -18,9 +18,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from payments.domain import protocol
-from payments.domain.fold import Contradiction
 from payments.domain.notices import set_notice
 from payments.domain.protocol import UnknownPayment
+from payments.domain.sync import Contradiction
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import By, Overtaken
 from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear

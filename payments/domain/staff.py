@@ -24,8 +24,8 @@ from catalog import stock
 from catalog.models import Delivery, Variant
 from payments.domain import protocol, refunds
 from payments.domain.delivery import fulfil_if_complete, hand_over
-from payments.domain.fold import record_cancelled, record_failed
 from payments.domain.notices import clear_notice
+from payments.domain.sync import record_cancelled, record_failed
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.money import in_pi, is_short_without, paid, refunded
 from payments.moves import By, record

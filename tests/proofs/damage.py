@@ -10,7 +10,7 @@ from django.db.models import F
 
 from catalog import stock
 from catalog.models import Variant
-from payments.domain import delivery, fold, protocol, refunds, staff
+from payments.domain import delivery, protocol, refunds, staff, sync
 from payments.models import EventKind, PiPayment
 from payments.moves import By, Subject, move, record
 from payments.pi.client import PaymentRecord, PiClient
@@ -39,7 +39,7 @@ def move_what_was_read(patch: Patch) -> None:
             setattr(subject, name, value)
         record(subject, EventKind.MOVED, by=by, before=before, after=to, note=note)
 
-    for module in (protocol, fold, delivery, refunds):
+    for module in (protocol, sync, delivery, refunds):
         patch.setattr(module, "move", careless)
 
 
@@ -47,18 +47,18 @@ def release_what_others_hold(patch: Patch) -> None:
     """A payment that ends takes the order's goods back, whoever holds them."""
 
     def record_cancelled(payment: PiPayment, *, by: By, note: str = "", **_: bool) -> PiPayment:
-        with fold.locked(payment) as (fresh, order):
+        with sync.locked(payment) as (fresh, order):
             if fresh.status in OPEN:
                 move(fresh, PaymentStatus.CANCELLED, by=by, note=note, next_check_at=None)
                 if order is not None and order.status == OrderStatus.RESERVED:
-                    fold._release(order, OrderStatus.PENDING, by=by)
+                    sync._release(order, OrderStatus.PENDING, by=by)
         return fresh
 
-    patch.setattr(fold, "record_cancelled", record_cancelled)
+    patch.setattr(sync, "record_cancelled", record_cancelled)
 
 
 def keep_money_that_is_not_used(patch: Patch) -> None:
-    patch.setattr(fold, "request_refund", lambda *_, **__: None)
+    patch.setattr(sync, "request_refund", lambda *_, **__: None)
 
 
 def honour_while_money_leaves(patch: Patch) -> None:
@@ -67,14 +67,14 @@ def honour_while_money_leaves(patch: Patch) -> None:
 
 def forget_what_is_cancelled(patch: Patch) -> None:
     """Nobody looks at a cancelled payment again."""
-    cancel = fold.record_cancelled
+    cancel = sync.record_cancelled
 
     def record_cancelled(payment: PiPayment, **told: Any) -> PiPayment:
         payment = cancel(payment, **told)
         PiPayment.objects.filter(pk=payment.pk, status=PaymentStatus.CANCELLED).update(next_check_at=None)
         return payment
 
-    patch.setattr(fold, "record_cancelled", record_cancelled)
+    patch.setattr(sync, "record_cancelled", record_cancelled)
 
 
 def look_at_nothing_later(patch: Patch) -> None:
@@ -86,15 +86,15 @@ def hand_over_in_a_second_commit(patch: Patch) -> None:
     """The money in one commit, the goods in another."""
 
     def record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
-        with fold.locked(payment) as (fresh, _):
+        with sync.locked(payment) as (fresh, _):
             if fresh.status == PaymentStatus.COMPLETED:
                 return fresh
             move(fresh, PaymentStatus.COMPLETED, by=by, txid=shown.txid, next_check_at=None)
-        with fold.locked(payment) as (fresh, order):
-            fold._use_money(fresh, order, shown, by=by)
+        with sync.locked(payment) as (fresh, order):
+            sync._use_money(fresh, order, shown, by=by)
         return fresh
 
-    patch.setattr(fold, "_record_completed", record_completed)
+    patch.setattr(sync, "_record_completed", record_completed)
 
 
 def approve_before_the_hold(patch: Patch) -> None:

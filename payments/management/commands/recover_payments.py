@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.audit.against_chain import came_in, entries_since, is_known, names_a_payment
-from payments.domain.fold import Contradiction
 from payments.domain.protocol import UnknownPayment, recover_paid
 from payments.domain.reconciliation import SECONDS_PER_PAYMENT
+from payments.domain.sync import Contradiction
 from payments.management.pacing import pause
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import PiPayment

@@ -13,8 +13,8 @@ from django.utils import timezone
 from catalog.models import Variant
 from catalog.stock import OutOfStock
 from payments.domain import protocol
-from payments.domain.fold import Contradiction, fold
 from payments.domain.ordering import Refused
+from payments.domain.sync import Contradiction, apply_record
 from payments.models import Event, Pioneer, PiPayment
 from payments.moves import By, Overtaken
 from payments.pi.client import PiRefused, PiUnclear
@@ -117,7 +117,7 @@ def test_the_ten_minutes_begin_with_the_first_refusal(alice: Page) -> None:
 
 
 def test_a_first_refusal_that_two_hear_at_once_is_noted_once(alice: Page) -> None:
-    payment = fold(rows.payment(), rows.shown(txid=TXID), by=BY)
+    payment = apply_record(rows.payment(), rows.shown(txid=TXID), by=BY)
     stale = PiPayment.objects.get()
 
     for copy in (payment, stale):
@@ -159,7 +159,7 @@ def test_a_doubted_payment_needs_no_other_notice() -> None:
 
 def doubted(ago: timedelta) -> PiPayment:
     """Return a payment whose transaction Pi has refused to verify for that long."""
-    payment = fold(rows.payment(), rows.shown(txid=TXID), by=BY)
+    payment = apply_record(rows.payment(), rows.shown(txid=TXID), by=BY)
     PiPayment.objects.update(doubted_at=timezone.now() - ago)
     payment.refresh_from_db()
     return payment

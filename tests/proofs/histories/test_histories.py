@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from payments.domain import fold, protocol
+from payments.domain import protocol, sync
 from payments.models import PiPayment
 from payments.moves import By
 from payments.pi.client import PaymentRecord
@@ -37,7 +37,7 @@ def test_no_history_breaks_a_promise(seen: Seen) -> None:
 
 def release_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     def reconcile(payment: PiPayment, *, pi: object, by: By) -> PiPayment:
-        return fold.record_cancelled(payment, by=by)
+        return sync.record_cancelled(payment, by=by)
 
     patch.setattr(protocol, "reconcile", reconcile)
 
@@ -47,7 +47,7 @@ def believe_an_unverified_transaction(patch: pytest.MonkeyPatch) -> None:
 
 
 def ask_for_no_refund(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fold, "request_refund", lambda *args, **options: None)
+    patch.setattr(sync, "request_refund", lambda *args, **options: None)
 
 
 @pytest.mark.sqlite

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog import stock
-from payments.domain import fold, protocol, refunds, staff
+from payments.domain import protocol, refunds, staff, sync
 from payments.domain.ordering import Refused, Shipping
 from payments.models import Order, Pioneer, PiPayment, Refund
 from payments.moves import By, locked, move
@@ -113,14 +113,14 @@ class Follower:
 
     def do_fold(self, act: Act, *, late: bool = False) -> None:
         Order.objects.update(expires_at=timezone.now() + (-A_DAY if late else A_DAY))
-        fold.fold(self.row(act.to), self._answer(act), by=BY)
+        sync.apply_record(self.row(act.to), self._answer(act), by=BY)
 
     def do_fold_late(self, act: Act) -> None:
         self.do_fold(act, late=True)
 
     def do_doubt(self, act: Act) -> None:
         self._answer(act)
-        fold.record_failed(self.row(act.to), by=BY, note="Pi does not verify it")
+        sync.record_failed(self.row(act.to), by=BY, note="Pi does not verify it")
 
     def do_hold(self, act: Act) -> None:
         self._look_at_the_rival(act.to)
@@ -132,7 +132,7 @@ class Follower:
             protocol._hold(self.row(act.to), self._answer(act), by=BY)
         except (Refused, stock.OutOfStock):
             with locked(self.row(act.to)) as (payment, _):
-                fold.remember_refusal(payment, "out_of_stock", by=BY, note="follow")
+                sync.remember_refusal(payment, "out_of_stock", by=BY, note="follow")
         else:
             raise Apart("the model refuses it at the gate, and the code holds goods for it")
 
@@ -218,7 +218,7 @@ class Follower:
     def _look_at_the_rival(self, p: int) -> None:
         rival = self.order(ORDER_OF[p]).held_by
         if rival is not None:
-            fold.fold(rival, _client().get_payment(rival.identifier), by=BY)
+            sync.apply_record(rival, _client().get_payment(rival.identifier), by=BY)
 
 
 def comparable(s: State) -> State:

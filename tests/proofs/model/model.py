@@ -226,7 +226,7 @@ class World:
             yield Act("doubt", p, seen), self.failed(rest, p)
         yield from self.gate(rest, p, seen)
 
-    def fold(self, s: State, p: int, seen: AtPi) -> State:
+    def apply_record(self, s: State, p: int, seen: AtPi) -> State:
         """By rank: completed, a transaction, cancelled, approved."""
         status = s.ours[p].status
         if seen.cancelled and not self.rule("transaction-wins"):

@@ -30,10 +30,10 @@ OWN_TESTS = {
         "tests/payments/api/test_openapi.py",
         "tests/payments/api/test_sign_in.py",
     ),
-    "payments.domain.fold": (
+    "payments.domain.sync": (
         *DOORS,
         "tests/payments/domain/test_close_missing.py",
-        "tests/payments/domain/test_fold.py",
+        "tests/payments/domain/test_sync.py",
         "tests/payments/domain/test_honour.py",
     ),
     "payments.domain.gate": ("tests/payments/domain/test_gate.py", "tests/payments/domain/test_approve.py"),

@@ -27,7 +27,7 @@ def mutant(now: str = "return a <= b", path: str = "payments/moves.py", fate: st
     return Mutant(path, "return a < b", now, fate)
 
 
-ATOMIC = Mutant("payments/domain/fold.py", "with atomic(durable=True):", "with atomic():", "survived")
+ATOMIC = Mutant("payments/domain/sync.py", "with atomic(durable=True):", "with atomic():", "survived")
 ALL = [mutant(), mutant("return a > b"), ATOMIC, mutant("return None", fate="killed")]
 
 
@@ -43,7 +43,7 @@ def test_a_run_with_every_mutant_killed_or_explained_is_a_success(capsys: pytest
 
 
 @pytest.mark.parametrize(
-    "more", [mutant("return None"), mutant(path="payments/domain/fold.py")], ids=["now", "path"]
+    "more", [mutant("return None"), mutant(path="payments/domain/sync.py")], ids=["now", "path"]
 )
 def test_a_survivor_without_an_explanation_is_a_failure(
     capsys: pytest.CaptureFixture[str], more: Mutant

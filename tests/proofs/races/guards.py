@@ -127,6 +127,7 @@ def sells_codes_before_the_stock(patch: Patcher) -> None:
 
 def claims_nothing(patch: Patcher) -> None:
     """A sweeper takes the next payment without committing that it has."""
+    from payments.domain import reconciliation
     from payments.models import PiPayment
 
     def claim_next() -> Any:

@@ -42,7 +42,7 @@ class Contradiction(PiUnclear):
     """What Pi says of this one payment cannot be true. Others are not affected; staff should look."""
 
 
-def fold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+def apply_record(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
     """Fold Pi's flags into our status by rank: completed, a transaction, cancelled, approved."""
     if shown.completed and _paid_another(shown.txid, payment):
         return _refuse_txid(payment)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
-from payments.domain.fold import Contradiction, fold, record_failed
+from payments.domain.sync import Contradiction, apply_record, record_failed
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted, variant
@@ -42,7 +42,7 @@ def ordered(status: str = "pending", sku: str = "mug") -> Order:
 
 def paid_for(order: Order | None, **changes: Any) -> PiPayment:
     """Pi completes a payment of this order, one beside that which holds the goods."""
-    return fold(rows.payment(order=order), rows.shown(**COMPLETED | changes), by=BY)
+    return apply_record(rows.payment(order=order), rows.shown(**COMPLETED | changes), by=BY)
 
 
 def soon(moment: Any, minutes: int) -> bool:
@@ -58,11 +58,11 @@ def orphan() -> PiPayment:
 
 
 def refused() -> PiPayment:
-    return fold(rows.payment(refusal="unknown_order"), rows.shown(**COMPLETED), by=BY)
+    return apply_record(rows.payment(refusal="unknown_order"), rows.shown(**COMPLETED), by=BY)
 
 
 def of_another_amount() -> PiPayment:
-    return fold(ordered("reserved").held_by, rows.shown(**COMPLETED | {"amount": Decimal(2)}), by=BY)
+    return apply_record(ordered("reserved").held_by, rows.shown(**COMPLETED | {"amount": Decimal(2)}), by=BY)
 
 
 def for_a_cancelled_order() -> PiPayment:
@@ -78,7 +78,7 @@ def for_goods_that_are_gone() -> PiPayment:
 def for_codes_that_are_missing() -> PiPayment:
     order = ordered("reserved", sku="voucher")
     DeliveryCode.objects.all().delete()
-    return fold(order.held_by, rows.shown(**COMPLETED), by=BY)
+    return apply_record(order.held_by, rows.shown(**COMPLETED), by=BY)
 
 
 def for_an_order_that_is_paid() -> PiPayment:
@@ -180,14 +180,14 @@ def test_late_money_buys_what_is_still_there() -> None:
 
 
 def test_what_is_signed_is_looked_at_again_in_a_minute() -> None:
-    payment = fold(ordered("reserved").held_by, rows.shown(**SIGNED), by=BY)
+    payment = apply_record(ordered("reserved").held_by, rows.shown(**SIGNED), by=BY)
 
     assert (payment.status, payment.txid, payment.from_address) == ("submitted", TXID, "GBUYER")
     assert soon(payment.next_check_at, minutes=1)
 
 
 def test_what_could_have_been_signed_is_watched_after_its_end() -> None:
-    payment = fold(ordered("reserved").held_by, rows.shown(cancelled=True), by=BY)
+    payment = apply_record(ordered("reserved").held_by, rows.shown(cancelled=True), by=BY)
 
     assert payment.status == "cancelled"
     assert soon(payment.next_check_at, minutes=10)
@@ -195,7 +195,7 @@ def test_what_could_have_been_signed_is_watched_after_its_end() -> None:
 
 
 def test_what_nobody_could_have_signed_is_forgotten_at_its_end() -> None:
-    payment = fold(rows.payment(next_check_at=timezone.now()), rows.shown(cancelled=True), by=BY)
+    payment = apply_record(rows.payment(next_check_at=timezone.now()), rows.shown(cancelled=True), by=BY)
 
     payment.refresh_from_db()
     assert (payment.status, payment.next_check_at) == ("cancelled", None)
@@ -203,7 +203,7 @@ def test_what_nobody_could_have_signed_is_forgotten_at_its_end() -> None:
 
 def test_what_pi_does_not_verify_is_watched_and_sends_its_order_to_review() -> None:
     order = ordered("reserved")
-    payment = fold(order.held_by, rows.shown(**SIGNED), by=BY)
+    payment = apply_record(order.held_by, rows.shown(**SIGNED), by=BY)
 
     payment = record_failed(payment, by=BY, note="no such memo")
 
@@ -255,7 +255,7 @@ def test_what_the_shop_itself_gives_back_has_paid_for_nothing(status: str, refun
     unused = rows.payment("completed", order=order)
     rows.refund(status, payment=unused, order=order, origin="shop")
 
-    fold(rows.payment("submitted", order=order, txid=TXID), rows.shown(**COMPLETED), by=BY)
+    apply_record(rows.payment("submitted", order=order, txid=TXID), rows.shown(**COMPLETED), by=BY)
 
     assert Refund.objects.count() == refunds
 
@@ -268,7 +268,7 @@ def test_the_transaction_of_another_payment_is_not_taken_over() -> None:
     payment = rows.payment()
 
     with pytest.raises(Contradiction, match=f"^payment {payment} shows the transaction of another payment$"):
-        fold(payment, rows.shown(**COMPLETED), by=BY)
+        apply_record(payment, rows.shown(**COMPLETED), by=BY)
 
     payment.refresh_from_db()
     assert (payment.status, payment.txid) == ("created", None)
@@ -280,31 +280,31 @@ def test_a_transaction_that_only_stands_on_another_payment_is_free(status: str) 
     rows.payment(status, txid=TXID)
     payment = rows.payment()
 
-    assert fold(payment, rows.shown(**COMPLETED), by=BY).status == "completed"
+    assert apply_record(payment, rows.shown(**COMPLETED), by=BY).status == "completed"
 
 
 def test_a_transaction_of_another_payment_may_be_shown_but_not_completed() -> None:
     rows.payment("completed", txid=TXID)
-    payment = fold(rows.payment(), rows.shown(**SIGNED), by=BY)
+    payment = apply_record(rows.payment(), rows.shown(**SIGNED), by=BY)
     assert (payment.status, payment.txid) == ("submitted", TXID)
 
     with pytest.raises(Contradiction):
-        fold(payment, rows.shown(**COMPLETED), by=BY)
+        apply_record(payment, rows.shown(**COMPLETED), by=BY)
 
 
 def test_an_old_copy_of_a_row_is_not_another_payment() -> None:
     payment = rows.payment()
     old_copy = PiPayment.objects.get()
-    fold(payment, rows.shown(**COMPLETED), by=BY)
+    apply_record(payment, rows.shown(**COMPLETED), by=BY)
 
-    assert fold(old_copy, rows.shown(**COMPLETED), by=BY).status == "completed"
+    assert apply_record(old_copy, rows.shown(**COMPLETED), by=BY).status == "completed"
 
 
 def test_a_record_that_is_no_longer_what_passed_the_gate_is_refused_once() -> None:
     payment = ordered("reserved").held_by
 
     for amount in (2, 3):
-        payment = fold(payment, rows.shown(amount=Decimal(amount)), by=BY)
+        payment = apply_record(payment, rows.shown(amount=Decimal(amount)), by=BY)
 
     assert (payment.status, payment.refusal) == ("approved", "amount_mismatch")
     refusals = payment.events.filter(kind="refused").values_list("actor", "cause", "note")
@@ -317,6 +317,6 @@ def test_a_variant_that_nobody_counts_is_held_and_released_all_the_same() -> Non
     variant(sku="endless", tracked=False, on_hand=0)
     order = ordered("reserved", sku="endless")
 
-    fold(order.held_by, rows.shown(cancelled=True), by=BY)
+    apply_record(order.held_by, rows.shown(cancelled=True), by=BY)
 
     assert counted(Variant.objects.get(sku="endless")) == (0, 0)
