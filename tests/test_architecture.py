@@ -480,9 +480,9 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("payments/domain/sync.py", "setattr(order, 'status', 'paid')"),
     ],
     only_moves_writes_events: [
-        ("payments/domain/staff.py", "Event.objects.create(order=order, actor='x')"),
-        ("payments/domain/staff.py", "Event(order=order, actor='x').save()"),
-        ("payments/domain/staff.py", "Event.objects.bulk_create(events)"),
+        ("payments/domain/decisions.py", "Event.objects.create(order=order, actor='x')"),
+        ("payments/domain/decisions.py", "Event(order=order, actor='x').save()"),
+        ("payments/domain/decisions.py", "Event.objects.bulk_create(events)"),
     ],
     only_stock_changes_stock: [
         ("payments/domain/sync.py", "variants.update(reserved=F('reserved') - 1)"),
@@ -561,7 +561,7 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("payments/api/views.py", "from payments import protocol\nfrom payments.moves import By"),
     ],
     the_rules_do_not_know_the_doors: [
-        ("payments/domain/staff.py", "from payments import protocol, refunds"),
+        ("payments/domain/decisions.py", "from payments import protocol, refunds"),
         ("payments/api/views.py", "from rest_framework.views import APIView"),
     ],
     a_status_changes_in_one_place: [

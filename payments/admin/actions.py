@@ -17,7 +17,7 @@ from django.contrib import messages
 from django.db import DatabaseError
 
 from payments.admin import summary
-from payments.domain import notices, protocol, refunds, staff
+from payments.domain import decisions, notices, protocol, refunds
 from payments.domain.ordering import Refused
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi
@@ -69,7 +69,7 @@ def attempt(deed: Deed, row: Any, *, by: By, note: str = "") -> Outcome:
     """This will do the deed and tell what became of it. Expected failures are told, never raised."""
     try:
         return Outcome(messages.SUCCESS, deed.act(row, by, note))
-    except (staff.Declined, Refused) as problem:
+    except (decisions.Declined, Refused) as problem:
         return Outcome(messages.WARNING, str(problem))
     except refunds.RefundImpossible:
         return Outcome(messages.WARNING, "Nothing is left to refund.")
@@ -100,11 +100,11 @@ def _asking() -> PiClient:
 def _ask_about_order(order: Order, by: By, note: str) -> str:
     pi, payments = _asking(), order.payments.order_by("-id")[:MOST_ASKED]
     if not payments:
-        raise staff.Declined("Nobody has begun to pay it.")
+        raise decisions.Declined("Nobody has begun to pay it.")
     missing = [payment for payment in payments if not _is_known(payment, pi=pi, by=by)]
     if missing:
         names = ", ".join(map(str, missing))
-        raise staff.Declined(f"Pi does not know payment {names}. {_true_of_order(order)}")
+        raise decisions.Declined(f"Pi does not know payment {names}. {_true_of_order(order)}")
     return _true_of_order(order)
 
 
@@ -126,18 +126,18 @@ def _ask_about_payment(payment: PiPayment, by: By, note: str) -> str:
 
 
 def _ship(order: Order, by: By, note: str) -> str:
-    return _true_of_order(staff.ship(order, by=by, note=note))
+    return _true_of_order(decisions.ship(order, by=by, note=note))
 
 
 def _honour(order: Order, by: By, note: str) -> str:
-    return _true_of_order(staff.honour(order, by=by, note=note))
+    return _true_of_order(decisions.honour(order, by=by, note=note))
 
 
 def _cancel(order: Order, by: By, note: str) -> str:
     try:
         order = protocol.cancel_order(order, by=by)
     except Refused as refusal:
-        raise staff.Declined(f"It can no longer be cancelled. {_true_of_order(order)}") from refusal
+        raise decisions.Declined(f"It can no longer be cancelled. {_true_of_order(order)}") from refusal
     return _true_of_order(order)
 
 
@@ -152,7 +152,7 @@ def _flag_order(order: Order, by: By, note: str) -> str:
 
 def _look_on_chain(payment: PiPayment, by: By, note: str) -> str:
     if not re.fullmatch(TXID, payment.txid or ""):
-        raise staff.Declined("It has no transaction that could be looked up.")
+        raise decisions.Declined("It has no transaction that could be looked up.")
     shown = Horizon(seconds=protocol.CALLBACK_SECONDS).payment(str(payment.txid))
     if shown is None:
         return "The chain does not show the transaction. It may lag: try again in a minute."
@@ -178,11 +178,11 @@ def _flag_payment(payment: PiPayment, by: By, note: str) -> str:
 
 
 def _close(payment: PiPayment, by: By, note: str) -> str:
-    return _true_of_payment(staff.close_missing(payment, pi=_asking(), by=by, note=note))
+    return _true_of_payment(decisions.close_missing(payment, pi=_asking(), by=by, note=note))
 
 
 def _reject(refund: Refund, by: By, note: str) -> str:
-    staff.reject_refund(refund, by=by, note=note)
+    decisions.reject_refund(refund, by=by, note=note)
     return "Rejected: the money stays here."
 
 

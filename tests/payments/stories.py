@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from catalog.models import Variant
-from payments.domain import protocol, refunds, staff
+from payments.domain import decisions, protocol, refunds
 from payments.models import Order
 from payments.moves import move
 from tests.payments import desk
@@ -65,7 +65,7 @@ def paid_twice(page: Page) -> Order:
 
 def paid_twice_and_rejected(page: Page) -> Order:
     order = paid_twice(page)
-    staff.reject_refund(order.refunds.get(), by=CAROL, note="x")
+    decisions.reject_refund(order.refunds.get(), by=CAROL, note="x")
     return order
 
 
@@ -109,7 +109,7 @@ def review(page: Page) -> Order:
 
 def review_without_refund(page: Page) -> Order:
     order = review(page)
-    staff.reject_refund(order.refunds.get(), by=CAROL, note="x")
+    decisions.reject_refund(order.refunds.get(), by=CAROL, note="x")
     return order
 
 
@@ -153,7 +153,7 @@ def unused_and_back(page: Page) -> Order:
 
 
 def shipped(page: Page) -> Order:
-    return staff.ship(page.buy({"mug": 1}), by=CAROL)
+    return decisions.ship(page.buy({"mug": 1}), by=CAROL)
 
 
 def signed_and_cancelled(page: Page) -> Order:
@@ -187,15 +187,15 @@ def too_little_came(page: Page) -> Order:
 
 
 def honoured_for_too_little(page: Page) -> Order:
-    return staff.honour(too_little_came(page), by=CAROL)
+    return decisions.honour(too_little_came(page), by=CAROL)
 
 
 def honoured_without_money(page: Page) -> Order:
-    return staff.honour(doubtful(page), by=CAROL)
+    return decisions.honour(doubtful(page), by=CAROL)
 
 
 def honoured_without_money_and_delivered(page: Page) -> Order:
-    return staff.honour(desk.unverified(page, {"voucher": 1}), by=CAROL)
+    return decisions.honour(desk.unverified(page, {"voucher": 1}), by=CAROL)
 
 
 def honoured_and_paid_at_last(page: Page) -> Order:

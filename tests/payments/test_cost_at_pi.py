@@ -24,7 +24,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from payments.admin import actions
 from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
 from payments.audit import against_chain, against_pi, doctor
-from payments.domain import protocol, staff
+from payments.domain import decisions, protocol
 from payments.domain.ordering import Refused
 from payments.models import Order, PiPayment, Refund
 from payments.moves import By
@@ -204,7 +204,7 @@ def close_missing(alice: Page) -> int:
     _, identifier = approving(alice)
     dearest(alice.pi, identifier)
     payment = PiPayment.objects.get(identifier=identifier)
-    return asked(alice.pi, lambda: staff.close_missing(payment, pi=PiClient(seconds=9), by=BY))
+    return asked(alice.pi, lambda: decisions.close_missing(payment, pi=PiClient(seconds=9), by=BY))
 
 
 def desk_without_pi(alice: Page) -> int:

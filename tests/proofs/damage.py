@@ -10,7 +10,7 @@ from django.db.models import F
 
 from catalog import stock
 from catalog.models import Variant
-from payments.domain import delivery, protocol, refunds, staff, sync
+from payments.domain import decisions, delivery, protocol, refunds, sync
 from payments.models import EventKind, PiPayment
 from payments.moves import By, Subject, move, record
 from payments.pi.client import PaymentRecord, PiClient
@@ -62,7 +62,7 @@ def keep_money_that_is_not_used(patch: Patch) -> None:
 
 
 def honour_while_money_leaves(patch: Patch) -> None:
-    patch.setattr(staff._Case, "decline_if_money_leaves", lambda _: None)
+    patch.setattr(decisions._Case, "decline_if_money_leaves", lambda _: None)
 
 
 def forget_what_is_cancelled(patch: Patch) -> None:

@@ -13,12 +13,12 @@ from django.utils import timezone
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from catalog.stock import OutOfStock
-from payments.domain import protocol, refunds, staff
+from payments.domain import decisions, protocol, refunds
+from payments.domain.decisions import Declined
 from payments.domain.ordering import Refused
 from payments.domain.protocol import NotCompleted, UnknownPayment
 from payments.domain.reconciliation import reconcile_due
 from payments.domain.refunds import RefundImpossible
-from payments.domain.staff import Declined
 from payments.models import PiPayment, Refund
 from payments.moves import By, Overtaken
 from payments.pi.client import PiClient, PiRefused, PiUnclear
@@ -134,19 +134,19 @@ def reject_refund(scene: Scene, hand: Hand) -> object:
     refund = Refund.objects.filter(payment__identifier=hand.identifier).last()
     if refund is None:
         raise Declined("nothing to reject")
-    return staff.reject_refund(refund, by=_staff("reject_refund"), note="a mistake")
+    return decisions.reject_refund(refund, by=_staff("reject_refund"), note="a mistake")
 
 
 def honour(scene: Scene, hand: Hand) -> object:
-    return staff.honour(hand.order_now(), by=_staff("honour"))
+    return decisions.honour(hand.order_now(), by=_staff("honour"))
 
 
 def ship(scene: Scene, hand: Hand) -> object:
-    return staff.ship(hand.order_now(), by=_staff("ship"))
+    return decisions.ship(hand.order_now(), by=_staff("ship"))
 
 
 def close_missing(scene: Scene, hand: Hand) -> object:
-    return staff.close_missing(_known(hand), pi=PiClient(seconds=9), by=_staff("close_missing"))
+    return decisions.close_missing(_known(hand), pi=PiClient(seconds=9), by=_staff("close_missing"))
 
 
 def take_a_unit_away(scene: Scene, hand: Hand) -> object:

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
-from payments.domain import staff
+from payments.domain import decisions
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.templatetags.staff import explorer_url
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, unverified
@@ -91,7 +91,7 @@ def test_only_a_hash_leads_to_the_chain(txid: str | None, network: str, url: str
 def test_the_story_of_an_order_is_told_whole_and_in_order(alice: Page, viewer: Client) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
     pay_again(alice, order)
-    staff.honour(order, by=CAROL)
+    decisions.honour(order, by=CAROL)
     alice.buy({"book": 1})
 
     events = list(viewer.get(page_url(order)).context["events"])
@@ -105,7 +105,7 @@ def test_the_story_of_an_order_is_told_whole_and_in_order(alice: Page, viewer: C
 
 def test_an_event_tells_when_who_by_which_door_what_and_why(alice: Page, viewer: Client) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
-    staff.honour(order, by=CAROL, note="a good customer")
+    decisions.honour(order, by=CAROL, note="a good customer")
 
     text = text_of(viewer.get(page_url(order)))
 
@@ -175,7 +175,7 @@ def test_a_page_costs_the_same_for_a_long_story(
     order = paid_after_cancel(alice, {"mug": 1, "voucher": 2, "book": 1})
     pay_again(alice, order)
     pay_again(alice, order)
-    staff.honour(order, by=CAROL)
+    decisions.honour(order, by=CAROL)
 
     row = model.objects.first()
     ContentType.objects.get_for_model(model)

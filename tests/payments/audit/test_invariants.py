@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalog.models import DeliveryCode, Variant
 from payments.audit import invariants
 from payments.audit.invariants import Difference
-from payments.domain import protocol, refunds, staff
+from payments.domain import decisions, protocol, refunds
 from payments.domain.reconciliation import expire_stale
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By, move
@@ -221,7 +221,7 @@ def overpaid_behind_a_flag_that_was_withdrawn(alice: Page) -> None:
     pay_again(alice, order)
     Event.objects.filter(refund__isnull=False).delete()
     Refund.objects.all().delete()
-    staff.reject_refund(refunds.flag_for_refund(used, reason="x", by=CAROL), by=CAROL, note="a mistake")
+    decisions.reject_refund(refunds.flag_for_refund(used, reason="x", by=CAROL), by=CAROL, note="a mistake")
 
 
 # 5 -----------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def paid_by_nobody(alice: Page) -> None:
 
 
 def honoured_by_a_machine(alice: Page) -> None:
-    staff.honour(unverified(alice, {"mug": 1}), by=By("reconcile_payments", "reconcile_payments"))
+    decisions.honour(unverified(alice, {"mug": 1}), by=By("reconcile_payments", "reconcile_payments"))
 
 
 def refund_above_its_payment(alice: Page) -> None:
@@ -669,15 +669,15 @@ def test_every_check_is_run() -> None:
 
 
 def test_a_shop_after_a_long_day_has_no_difference(alice: Page, bob: Page) -> None:
-    staff.ship(alice.buy({"mug": 2, "voucher": 1}), by=CAROL)
+    decisions.ship(alice.buy({"mug": 2, "voucher": 1}), by=CAROL)
     pay_again(bob, bob.buy({"book": 3}))
-    staff.honour(paid_after_cancel(alice, {"mug": 1}), by=By("staff carol", "honour"))
+    decisions.honour(paid_after_cancel(alice, {"mug": 1}), by=By("staff carol", "honour"))
     paid_too_late(alice, {"mug": 1})
     _returned(bob.buy({"book": 1}))
-    staff.reject_refund(_orphan(alice), by=CAROL, note="a gift")
+    decisions.reject_refund(_orphan(alice), by=CAROL, note="a gift")
     alice.approved({"mug": 1})
     protocol.cancel_order(bob.approved({"mug": 3})[0], by=CAROL)
-    staff.honour(unverified(bob, {"voucher": 2}), by=By("staff carol", "honour"))
+    decisions.honour(unverified(bob, {"voucher": 2}), by=By("staff carol", "honour"))
     list(expire_stale(Order.objects.filter(status="pending"), proceed=lambda: True, by=CAROL))
 
     assert list(invariants.differences()) == []

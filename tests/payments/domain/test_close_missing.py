@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import Variant
-from payments.domain import protocol, staff
+from payments.domain import decisions, protocol
 from payments.models import PiPayment
 from payments.moves import By
 from payments.pi.client import PiError
@@ -27,7 +27,7 @@ def _forgotten(buyer: Page) -> PiPayment:
 def test_what_a_missing_payment_holds_is_released(alice: Page) -> None:
     payment = _forgotten(alice)
 
-    payment = staff.close_missing(payment, pi=asking(), by=BY)
+    payment = decisions.close_missing(payment, pi=asking(), by=BY)
 
     order = payment.order
     assert order is not None
@@ -37,7 +37,7 @@ def test_what_a_missing_payment_holds_is_released(alice: Page) -> None:
 
 
 def test_a_closed_payment_needs_no_notice_any_more(alice: Page) -> None:
-    payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY, note="the key was changed")
+    payment = decisions.close_missing(_forgotten(alice), pi=asking(), by=BY, note="the key was changed")
 
     payment.refresh_from_db()
     assert payment.notice == ""
@@ -45,13 +45,13 @@ def test_a_closed_payment_needs_no_notice_any_more(alice: Page) -> None:
 
 
 def test_a_payment_may_be_closed_without_a_note(alice: Page) -> None:
-    payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY)
+    payment = decisions.close_missing(_forgotten(alice), pi=asking(), by=BY)
 
     assert payment.events.get(after="cancelled").note == "Pi does not know it."
 
 
 def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
-    payment = staff.close_missing(_forgotten(alice), pi=asking(), by=BY)
+    payment = decisions.close_missing(_forgotten(alice), pi=asking(), by=BY)
 
     with pytest.raises(protocol.UnknownPayment):
         protocol.reconcile(payment, pi=asking(), by=BY)
@@ -65,7 +65,7 @@ def test_what_never_held_goods_is_closed_for_good(alice: Page) -> None:
     protocol.report_error(identifier, "a hiccup", caller=None)
     alice.pi.reset()
 
-    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+    payment = decisions.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     payment.refresh_from_db()
     assert (payment.status, payment.next_check_at) == ("cancelled", None)
@@ -75,7 +75,7 @@ def test_a_payment_that_pi_shows_again_is_settled_instead(alice: Page) -> None:
     order, identifier = alice.approved({"voucher": 1})
     alice.pi.sign(identifier)
 
-    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+    payment = decisions.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     order.refresh_from_db()
     assert (payment.status, order.status) == ("completed", "fulfilled")
@@ -84,7 +84,7 @@ def test_a_payment_that_pi_shows_again_is_settled_instead(alice: Page) -> None:
 def test_a_payment_that_pi_still_shows_open_is_left_open(alice: Page) -> None:
     _, identifier = alice.approved({"voucher": 1})
 
-    staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+    decisions.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     assert status_of(identifier) == "approved"
 
@@ -105,7 +105,7 @@ def test_nothing_is_closed_when_pi_cannot_say(alice: Page, fault: str, more: dic
     before = everything()
 
     with pytest.raises(PiError):
-        staff.close_missing(payment, pi=asking(), by=BY)
+        decisions.close_missing(payment, pi=asking(), by=BY)
 
     assert everything() == before
 
@@ -116,9 +116,9 @@ def test_a_payment_that_is_over_is_not_closed(alice: Page) -> None:
     before = everything()
 
     with pytest.raises(
-        staff.Declined, match=r"^Only an open payment can be closed; this one is completed\.$"
+        decisions.Declined, match=r"^Only an open payment can be closed; this one is completed\.$"
     ):
-        staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+        decisions.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     assert (everything(), acts(alice.pi)) == (before, [])
 
@@ -130,7 +130,7 @@ def test_a_signed_payment_that_pi_has_forgotten_goes_to_review_and_frees_its_goo
     alice.cancel(identifier, expect=503)
     alice.pi.reset()
 
-    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+    payment = decisions.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     order.refresh_from_db()
     assert (payment.status, order.status, order.review_reason) == ("failed", "needs_review", "tx_unverified")
@@ -141,7 +141,7 @@ def test_what_staff_have_written_on_it_stays(alice: Page) -> None:
     payment = _forgotten(alice)
     PiPayment.objects.update(attention="Alice phoned")
 
-    payment = staff.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
+    payment = decisions.close_missing(PiPayment.objects.get(), pi=asking(), by=BY)
 
     payment.refresh_from_db()
     assert (payment.status, payment.attention) == ("cancelled", "Alice phoned")

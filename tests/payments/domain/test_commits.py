@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from payments.domain import protocol, reconciliation, refunds, staff
+from payments.domain import decisions, protocol, reconciliation, refunds
 from payments.moves import By, locked
 from payments.pi.client import PiRefused
 from tests.payments import rows
@@ -26,8 +26,8 @@ DOORS: dict[str, Door] = {
     "reopen": lambda alice: protocol.reopen(rows.order("expired"), by=BY),
     "claim_next": lambda alice: reconciliation.claim_next(),
     "flag_for_refund": lambda alice: refunds.flag_for_refund(rows.payment("completed"), reason="test", by=BY),
-    "reject_refund": lambda alice: staff.reject_refund(rows.refund(), by=BY, note="test"),
-    "honour": lambda alice: staff.honour(rows.order("needs_review"), by=BY),
+    "reject_refund": lambda alice: decisions.reject_refund(rows.refund(), by=BY, note="test"),
+    "honour": lambda alice: decisions.honour(rows.order("needs_review"), by=BY),
     "_doubted_since": lambda alice: protocol._doubted_since(
         rows.payment("submitted"), PiRefused("not_verified", "no"), by=BY
     ),

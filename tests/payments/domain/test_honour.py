@@ -9,7 +9,7 @@ from django.db import transaction
 
 from catalog import stock
 from catalog.models import DeliveryCode, Variant
-from payments.domain import protocol, refunds, staff
+from payments.domain import decisions, protocol, refunds
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import By, move
 from tests.catalog.goods import counted, forget_file, lose_file
@@ -34,7 +34,7 @@ BY = By("staff carol", "honour")
 def test_honouring_takes_the_stock_and_delivers(alice: Page) -> None:
     order = paid_after_cancel(alice, {"voucher": 2})
 
-    staff.honour(order, by=BY)
+    decisions.honour(order, by=BY)
 
     order.refresh_from_db()
     assert (order.status, order.review_reason) == ("fulfilled", "")
@@ -45,7 +45,7 @@ def test_honouring_takes_the_stock_and_delivers(alice: Page) -> None:
 def test_an_honoured_parcel_still_waits_to_be_shipped(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 1, "book": 1})
 
-    order = staff.honour(order, by=BY)
+    order = decisions.honour(order, by=BY)
 
     assert order.status == "paid"
     assert list(order.lines.filter(delivered_at=None).values_list("variant__sku", flat=True)) == ["mug"]
@@ -54,7 +54,7 @@ def test_an_honoured_parcel_still_waits_to_be_shipped(alice: Page) -> None:
 def test_honouring_rejects_the_refund_that_was_only_requested(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
 
-    staff.honour(order, by=BY)
+    decisions.honour(order, by=BY)
 
     refund = Refund.objects.get()
     assert story(refund)[-1] == ("staff carol", "honour", "requested", "rejected")
@@ -64,7 +64,7 @@ def test_honouring_rejects_the_refund_that_was_only_requested(alice: Page) -> No
 def test_the_event_names_who_honoured_and_what_was_paid(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 2})
 
-    staff.honour(order, by=BY, note="a good customer")
+    decisions.honour(order, by=BY, note="a good customer")
 
     event = order.events.get(after="paid")
     assert (event.actor, event.cause) == ("staff carol", "honour")
@@ -74,14 +74,14 @@ def test_the_event_names_who_honoured_and_what_was_paid(alice: Page) -> None:
 def test_an_order_without_completed_payment_may_be_honoured_by_name(alice: Page) -> None:
     order = unverified(alice, {"mug": 1})
 
-    order = staff.honour(order, by=BY)
+    order = decisions.honour(order, by=BY)
 
     assert order.status == "paid"
     assert order.events.get(after="paid").note == "(without a completed payment)"
 
 
 def test_money_that_pi_believes_after_honouring_pays_for_the_goods(alice: Page) -> None:
-    order = staff.honour(unverified(alice, {"mug": 1}), by=BY)
+    order = decisions.honour(unverified(alice, {"mug": 1}), by=BY)
     identifier = order.payments.get().identifier
     alice.pi.verify_transaction(identifier)
 
@@ -98,7 +98,7 @@ def test_a_payment_that_was_given_up_pays_for_nothing(alice: Page) -> None:
     alice.approve(identifier)
     not_verified_for_long(alice, identifier, alice.pi.sign(identifier, verified=False))
     order.refresh_from_db()
-    staff.honour(order, by=BY)
+    decisions.honour(order, by=BY)
     alice.pi.verify_transaction(identifier)
 
     alice.incomplete(identifier)
@@ -108,7 +108,7 @@ def test_a_payment_that_was_given_up_pays_for_nothing(alice: Page) -> None:
 
 
 def test_what_comes_on_top_of_that_goes_back(alice: Page) -> None:
-    order = staff.honour(unverified(alice, {"mug": 1}), by=BY)
+    order = decisions.honour(unverified(alice, {"mug": 1}), by=BY)
     first = order.payments.get()
     alice.pi.verify_transaction(first.identifier)
     alice.incomplete(first.identifier)
@@ -138,7 +138,7 @@ def test_a_second_payment_goes_back_whatever_staff_want_to_do_with_the_first(
 
     alice.incomplete(given_up)
     if rejected:
-        staff.reject_refund(flagged, by=BY, note="a mistake")
+        decisions.reject_refund(flagged, by=BY, note="a mistake")
 
     refund = Refund.objects.get(payment__identifier=given_up)
     assert (refund.status, refund.asked_by) == ("requested", "the shop")
@@ -149,7 +149,7 @@ def test_honouring_keeps_the_refund_of_a_second_payment_requested(alice: Page) -
     order = paid_after_cancel(alice, {"mug": 1})
     second = pay_again(alice, order)
 
-    staff.honour(order, by=BY)
+    decisions.honour(order, by=BY)
 
     states = dict(Refund.objects.values_list("payment__identifier", "status"))
     assert states.pop(second.identifier) == "requested"
@@ -161,7 +161,7 @@ def test_honouring_uses_the_second_payment_when_the_first_goes_back(alice: Page)
     approve(Refund.objects.get())
     second = pay_again(alice, order)
 
-    order = staff.honour(order, by=BY)
+    order = decisions.honour(order, by=BY)
 
     assert order.status == "paid"
     assert second.refunds.get().status == "rejected"
@@ -173,9 +173,9 @@ def test_honouring_is_declined_while_the_money_goes_back(alice: Page) -> None:
     before = everything()
 
     with pytest.raises(
-        staff.Declined, match=r"^Its money is on its way back to the buyer: the goods must stay here\.$"
+        decisions.Declined, match=r"^Its money is on its way back to the buyer: the goods must stay here\.$"
     ):
-        staff.honour(order, by=BY)
+        decisions.honour(order, by=BY)
 
     assert everything() == before
 
@@ -188,7 +188,7 @@ def test_honouring_rejects_a_refund_that_has_failed(alice: Page) -> None:
         move(refund, "sending", by=BY)
         move(refund, "failed", by=BY)
 
-    order = staff.honour(order, by=BY)
+    order = decisions.honour(order, by=BY)
 
     refund.refresh_from_db()
     assert (order.status, refund.status) == ("paid", "rejected")
@@ -200,9 +200,9 @@ def test_honouring_is_declined_when_the_stock_is_gone(alice: Page) -> None:
     before = everything(), counted(Variant.objects.get(sku="voucher"))
 
     with pytest.raises(
-        staff.Declined, match=r"^There are not enough of mug left: add stock first, or refund\.$"
+        decisions.Declined, match=r"^There are not enough of mug left: add stock first, or refund\.$"
     ):
-        staff.honour(order, by=BY)
+        decisions.honour(order, by=BY)
 
     assert (everything(), counted(Variant.objects.get(sku="voucher"))) == before
 
@@ -229,8 +229,8 @@ def test_honouring_is_declined_when_the_goods_cannot_be_delivered(
     lose(sku)
     before = everything(), counted(Variant.objects.get(sku="mug"))
 
-    with pytest.raises(staff.Declined, match=sentence):
-        staff.honour(order, by=BY)
+    with pytest.raises(decisions.Declined, match=sentence):
+        decisions.honour(order, by=BY)
 
     assert (everything(), counted(Variant.objects.get(sku="mug"))) == before
 
@@ -241,9 +241,9 @@ def test_only_an_order_in_review_can_be_honoured(alice: Page, basket: dict[str, 
     before = everything()
 
     with pytest.raises(
-        staff.Declined, match=f"^Only an order in review can be honoured; this one is {status}\\.$"
+        decisions.Declined, match=f"^Only an order in review can be honoured; this one is {status}\\.$"
     ):
-        staff.honour(order, by=BY)
+        decisions.honour(order, by=BY)
 
     assert everything() == before
 
@@ -253,14 +253,14 @@ def test_money_that_goes_back_does_not_pay_for_an_honoured_order(
     alice: Page, keep_the_wrong_one: bool
 ) -> None:
     order = unverified(alice, {"mug": 1})
-    staff.honour(order, by=BY)
+    decisions.honour(order, by=BY)
     own, wrong = order.payments.get(), alice.rival_payment(order)
     alice.pi.tamper(wrong, amount="0.5")
     alice.pi.approve(wrong)
     alice.pi.sign(wrong)
     protocol.recover(wrong, caller=None)
     if keep_the_wrong_one:
-        staff.reject_refund(Refund.objects.get(), by=CAROL, note="a gift")
+        decisions.reject_refund(Refund.objects.get(), by=CAROL, note="a gift")
 
     alice.pi.verify_transaction(own.identifier)
     protocol.recover(own.identifier, caller=None)
@@ -271,10 +271,10 @@ def test_money_that_goes_back_does_not_pay_for_an_honoured_order(
 
 def test_honouring_decides_by_what_is_true_now(alice: Page) -> None:
     stale = paid_after_cancel(alice, {"mug": 1})
-    staff.honour(Order.objects.get(pk=stale.pk), by=BY)
+    decisions.honour(Order.objects.get(pk=stale.pk), by=BY)
 
-    with pytest.raises(staff.Declined):
-        staff.honour(stale, by=BY)
+    with pytest.raises(decisions.Declined):
+        decisions.honour(stale, by=BY)
 
     assert counted(Variant.objects.get(sku="mug")) == (0, 9)
 
@@ -288,9 +288,9 @@ def test_late_money_for_goods_that_were_there_needs_no_honouring(alice: Page) ->
 def test_what_was_flagged_by_staff_is_withdrawn_when_honoured(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
     refund = Refund.objects.get()
-    staff.reject_refund(refund, by=CAROL, note="wait")
+    decisions.reject_refund(refund, by=CAROL, note="wait")
     refunds.flag_for_refund(order.payments.get(), reason="asked for", by=CAROL)
 
-    staff.honour(order, by=BY)
+    decisions.honour(order, by=BY)
 
     assert list(Refund.objects.values_list("status", flat=True)) == ["rejected", "rejected"]

@@ -198,7 +198,7 @@ def reword_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         PiPayment.objects.exclude(notice_detail="").update(notice_detail="…")
         Refund.objects.update(reason="…", asked_by="…")
 
-    for module in ("moves", "domain.protocol", "domain.sync", "domain.staff", "domain.notices"):
+    for module in ("moves", "domain.protocol", "domain.sync", "domain.decisions", "domain.notices"):
         monkeypatch.setattr(f"payments.{module}.record", rewrite)
     for notice in Notice:
         monkeypatch.setattr(notice, "_label_", "…")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from payments.domain import refunds, staff
+from payments.domain import decisions, refunds
 from payments.models import Refund
 from payments.moves import By
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, story
@@ -17,7 +17,7 @@ BY = By("staff carol", "reject_refund")
 def test_a_rejected_refund_tells_who_and_why(alice: Page) -> None:
     paid_after_cancel(alice, {"mug": 1})
 
-    refund = staff.reject_refund(Refund.objects.get(), by=BY, note="sent by hand")
+    refund = decisions.reject_refund(Refund.objects.get(), by=BY, note="sent by hand")
 
     assert story(refund)[-1] == ("staff carol", "reject_refund", "requested", "rejected")
     assert refund.events.last().note == "sent by hand"
@@ -28,7 +28,7 @@ def test_the_money_of_a_rejected_refund_can_be_flagged_again(alice: Page) -> Non
     payment = order.payments.get()
     refund = refunds.flag_for_refund(payment, reason="a mistake", by=CAROL)
 
-    staff.reject_refund(refund, by=BY, note="a mistake")
+    decisions.reject_refund(refund, by=BY, note="a mistake")
 
     assert refunds.flag_for_refund(payment, reason="not a mistake", by=CAROL).amount == payment.amount
 
@@ -39,8 +39,8 @@ def test_an_approved_refund_cannot_be_rejected(alice: Page) -> None:
     before = everything()
 
     with pytest.raises(
-        staff.Declined, match=r"^Only a requested refund can be rejected; this one is approved\.$"
+        decisions.Declined, match=r"^Only a requested refund can be rejected; this one is approved\.$"
     ):
-        staff.reject_refund(refund, by=BY, note="too late")
+        decisions.reject_refund(refund, by=BY, note="too late")
 
     assert everything() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from payments.domain import refunds, staff
+from payments.domain import decisions, refunds
 from payments.models import Order, Refund
 from payments.moves import By
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, story
@@ -17,7 +17,7 @@ BY = By("staff carol", "ship")
 def test_a_shipped_order_is_fulfilled(alice: Page) -> None:
     order = alice.buy({"mug": 1, "book": 1})
 
-    order = staff.ship(order, by=BY)
+    order = decisions.ship(order, by=BY)
 
     assert story(order)[-1] == ("staff carol", "ship", "paid", "fulfilled")
     assert not order.lines.filter(delivered_at=None).exists()
@@ -27,7 +27,7 @@ def test_what_was_delivered_before_keeps_its_time(alice: Page) -> None:
     order = alice.buy({"mug": 1, "book": 1})
     delivered = order.lines.get(variant__sku="book").delivered_at
 
-    staff.ship(order, by=BY)
+    decisions.ship(order, by=BY)
 
     assert order.lines.get(variant__sku="book").delivered_at == delivered
 
@@ -35,7 +35,7 @@ def test_what_was_delivered_before_keeps_its_time(alice: Page) -> None:
 def test_the_note_of_a_parcel_is_on_the_timeline(alice: Page) -> None:
     order = alice.buy({"mug": 1})
 
-    staff.ship(order, by=BY, note="RR123456785GB")
+    decisions.ship(order, by=BY, note="RR123456785GB")
 
     assert order.events.get(kind="noted").note == "shipped RR123456785GB"
 
@@ -43,17 +43,17 @@ def test_the_note_of_a_parcel_is_on_the_timeline(alice: Page) -> None:
 def test_a_parcel_may_leave_without_a_note(alice: Page) -> None:
     order = alice.buy({"mug": 1})
 
-    staff.ship(order, by=BY)
+    decisions.ship(order, by=BY)
 
     assert order.events.get(kind="noted").note == "shipped"
 
 
 def test_shipping_twice_changes_nothing(alice: Page) -> None:
     order = alice.buy({"mug": 1})
-    staff.ship(order, by=BY)
+    decisions.ship(order, by=BY)
     before = everything()
 
-    staff.ship(order, by=By("staff dora", "ship"))
+    decisions.ship(order, by=By("staff dora", "ship"))
 
     assert everything() == before
 
@@ -64,9 +64,9 @@ def test_shipping_is_declined_while_the_money_goes_back(alice: Page) -> None:
     before = everything()
 
     with pytest.raises(
-        staff.Declined, match=r"^Its money is on its way back to the buyer: the goods must stay here\.$"
+        decisions.Declined, match=r"^Its money is on its way back to the buyer: the goods must stay here\.$"
     ):
-        staff.ship(order, by=BY)
+        decisions.ship(order, by=BY)
 
     assert everything() == before
 
@@ -80,12 +80,12 @@ def test_shipping_is_declined_while_the_money_is_asked_back(alice: Page) -> None
     refund = refunds.flag_for_refund(order.payments.get(), reason="changed my mind", by=CAROL)
     before = everything()
 
-    with pytest.raises(staff.Declined, match=ASKED_BACK):
-        staff.ship(order, by=BY)
+    with pytest.raises(decisions.Declined, match=ASKED_BACK):
+        decisions.ship(order, by=BY)
     assert everything() == before
 
-    staff.reject_refund(refund, by=BY, note="flagged by mistake")
-    assert staff.ship(order, by=BY).status == "fulfilled"
+    decisions.reject_refund(refund, by=BY, note="flagged by mistake")
+    assert decisions.ship(order, by=BY).status == "fulfilled"
 
 
 @pytest.mark.parametrize("is_approved", [False, True])
@@ -95,7 +95,7 @@ def test_the_refund_of_a_second_payment_stops_no_parcel(alice: Page, is_approved
     if is_approved:
         approve(Refund.objects.get())
 
-    assert staff.ship(order, by=BY).status == "fulfilled"
+    assert decisions.ship(order, by=BY).status == "fulfilled"
 
 
 @pytest.mark.parametrize("is_approved", [False, True])
@@ -107,8 +107,8 @@ def test_shipping_is_declined_while_both_payments_are_asked_back(alice: Page, is
         approve(Refund.objects.get())
     refunds.flag_for_refund(first, reason="changed my mind", by=CAROL)
 
-    with pytest.raises(staff.Declined, match=ASKED_BACK):
-        staff.ship(order, by=BY)
+    with pytest.raises(decisions.Declined, match=ASKED_BACK):
+        decisions.ship(order, by=BY)
 
 
 def test_an_unpaid_order_is_not_shipped(alice: Page) -> None:
@@ -116,10 +116,10 @@ def test_an_unpaid_order_is_not_shipped(alice: Page) -> None:
     before = everything()
 
     with pytest.raises(
-        staff.Declined,
+        decisions.Declined,
         match=r"^Only a paid order can be shipped; this one is goods held, payment under way\.$",
     ):
-        staff.ship(order, by=BY)
+        decisions.ship(order, by=BY)
 
     assert everything() == before
 
@@ -127,7 +127,7 @@ def test_an_unpaid_order_is_not_shipped(alice: Page) -> None:
 def test_an_order_in_review_is_not_shipped(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
 
-    with pytest.raises(staff.Declined, match="Only a paid order"):
-        staff.ship(order, by=BY)
+    with pytest.raises(decisions.Declined, match="Only a paid order"):
+        decisions.ship(order, by=BY)
 
     assert Order.objects.get().status == "needs_review"

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog import stock
-from payments.domain import protocol, refunds, staff, sync
+from payments.domain import decisions, protocol, refunds, sync
 from payments.domain.ordering import Refused, Shipping
 from payments.models import Order, Pioneer, PiPayment, Refund
 from payments.moves import By, locked, move
@@ -29,7 +29,13 @@ from tests.proofs.model.model import BAD, NONE, ORDER_OF, RECORDED, SIGNED, Act,
 BY = By("staff carol", "follow")
 DORA = By("staff dora", "follow")
 A_DAY = timedelta(days=1)
-REFUSALS = (staff.Declined, Refused, refunds.RefundImpossible, PiPayment.DoesNotExist, Refund.DoesNotExist)
+REFUSALS = (
+    decisions.Declined,
+    Refused,
+    refunds.RefundImpossible,
+    PiPayment.DoesNotExist,
+    Refund.DoesNotExist,
+)
 _numbers = count()
 
 
@@ -146,10 +152,10 @@ class Follower:
         protocol.reopen(self.order(act.to), by=BY)
 
     def do_ship(self, act: Act) -> None:
-        staff.ship(self.order(act.to), by=BY)
+        decisions.ship(self.order(act.to), by=BY)
 
     def do_honour(self, act: Act) -> None:
-        staff.honour(self.order(act.to), by=By("staff carol", "honour"))
+        decisions.honour(self.order(act.to), by=By("staff carol", "honour"))
 
     def do_flag(self, act: Act) -> None:
         refunds.flag_for_refund(self.row(act.to), reason="follow", by=BY)
@@ -159,7 +165,7 @@ class Follower:
             move(self.refund(act.to), "approved", by=DORA, approved_by=DORA.actor)
 
     def do_reject_refund(self, act: Act) -> None:
-        staff.reject_refund(self.refund(act.to), by=BY, note="follow")
+        decisions.reject_refund(self.refund(act.to), by=BY, note="follow")
 
     # Where both are ---------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from payments.domain import staff
+from payments.domain import decisions
 from payments.domain.ordering import Refused
 from pi_simulator import Simulator
 from tests.proofs.model.explore import CameFrom, path_to, visit
@@ -92,7 +92,7 @@ def test_the_code_walks_at_random_where_the_model_walks(pi: Simulator) -> None:
 
 def test_a_rule_that_only_the_model_has_is_noticed(pi: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The code's staff are made to look away where the model's are not."""
-    monkeypatch.setattr(staff._Case, "_is_short_without", lambda case, statuses: False)
+    monkeypatch.setattr(decisions._Case, "_is_short_without", lambda case, statuses: False)
     path = next(path for path in paths_to_a_locked_parcel())
 
     with pytest.raises(Apart, match="does not allow ship of 0"):

@@ -49,7 +49,7 @@ OWN_TESTS = {
         "tests/payments/domain/test_refunds.py",
     ),
     "payments.domain.sign_in": ("tests/payments/api/test_sign_in.py",),
-    "payments.domain.staff": (
+    "payments.domain.decisions": (
         "tests/payments/domain/test_close_missing.py",
         "tests/payments/domain/test_commits.py",
         "tests/payments/domain/test_honour.py",

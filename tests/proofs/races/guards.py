@@ -44,7 +44,7 @@ def moves_without_looking(patch: Patcher) -> None:
 def decides_without_locks(patch: Patcher) -> None:
     """A commit decides on rows that it has read, but not locked."""
     from payments import moves
-    from payments.domain import refunds, staff
+    from payments.domain import decisions, refunds
     from payments.models import Order, PiPayment
 
     @contextmanager
@@ -57,14 +57,14 @@ def decides_without_locks(patch: Patcher) -> None:
     def locked_for_staff(order: Any) -> Iterator[Any]:
         with transaction.atomic(durable=True):
             fresh = Order.objects.get(pk=order.pk)
-            yield staff._Case(fresh, list(fresh.payments.all()), list(fresh.refunds.all()))
+            yield decisions._Case(fresh, list(fresh.payments.all()), list(fresh.refunds.all()))
 
     def flag_for_refund(payment: Any, *, reason: str, by: Any) -> Any:
         with transaction.atomic(durable=True):
             return refunds.request_refund(PiPayment.objects.get(pk=payment.pk), reason=reason, by=by)
 
     _everywhere(patch, "locked", moves.locked, locked)
-    patch.setattr(staff, "_locked", locked_for_staff)
+    patch.setattr(decisions, "_locked", locked_for_staff)
     patch.setattr(refunds, "flag_for_refund", flag_for_refund)
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
 from payments.audit import invariants
-from payments.domain import protocol, reconciliation, refunds, staff
+from payments.domain import decisions, protocol, reconciliation, refunds
 from payments.domain.reconciliation import expire_stale, stale_orders
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import By
@@ -447,14 +447,14 @@ def refusals(*steps: Actor) -> list[Actor]:
     def told(step: Actor) -> object:
         try:
             return step()
-        except (staff.Declined, refunds.RefundImpossible) as refusal:
+        except (decisions.Declined, refunds.RefundImpossible) as refusal:
             return type(refusal).__name__
 
     return [partial(told, step) for step in steps]
 
 
 def honour(order: Order, by: By = CAROL) -> Actor:
-    return partial(staff.honour, order, by=By(by.actor, "honour"))
+    return partial(decisions.honour, order, by=By(by.actor, "honour"))
 
 
 @pytest.mark.parametrize("rival", ["honour", "reject", "flag", "money"])
@@ -467,7 +467,7 @@ def test_staff_who_honour_are_waited_for(alice: Page, stage: Stage, rival: str) 
     alice.pi.sign(second)
     rivals: dict[str, Actor] = {
         "honour": honour(order, DORA),
-        "reject": partial(staff.reject_refund, refund, by=DORA, note="x"),
+        "reject": partial(decisions.reject_refund, refund, by=DORA, note="x"),
         "flag": partial(refunds.flag_for_refund, payment, reason="x", by=DORA),
         "money": partial(alice.incomplete, second, expect=None),
     }

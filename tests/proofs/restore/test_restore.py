@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from catalog.models import Variant
-from payments.domain import staff
+from payments.domain import decisions
 from payments.management import pacing
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from pi_simulator import Simulator
@@ -120,7 +120,7 @@ class Night:
         self.approved("forgotten, asks again", {"mug": 1})
         unheard = self.approved("forgotten, Pi has not heard", {"book": 1})
         self.pi.sign(unheard, recorded=False)
-        staff.reject_refund(Refund.objects.get(), by=CAROL, note="the buyer wants nothing back")
+        decisions.reject_refund(Refund.objects.get(), by=CAROL, note="the buyer wants nothing back")
         self.outgoing = self.pi.create_outgoing(self.page("paid back").pioneer, "0.5")
         self.codes = handed_out() - self.codes
 

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.models import Variant
 from payments.audit import invariants
-from payments.domain import protocol, refunds, staff
+from payments.domain import decisions, protocol, refunds
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import By
 from tests.catalog.goods import counted
@@ -26,7 +26,7 @@ def told(step: Callable[[], object]) -> Callable[[], str]:
     def run() -> str:
         try:
             return type(step()).__name__
-        except (staff.Declined, refunds.RefundImpossible) as refusal:
+        except (decisions.Declined, refunds.RefundImpossible) as refusal:
             return type(refusal).__name__
 
     return run
@@ -39,7 +39,9 @@ def by(who: str, door: str) -> By:
 def test_an_order_is_honoured_once(alice: Page) -> None:
     order = paid_after_cancel(alice, {"voucher": 2})
 
-    results = at_once(*[told(lambda n=n: staff.honour(order, by=by(f"s{n}", "honour"))) for n in range(6)])
+    results = at_once(
+        *[told(lambda n=n: decisions.honour(order, by=by(f"s{n}", "honour"))) for n in range(6)]
+    )
 
     assert Counter(results) == {"Order": 1, "Declined": 5}
     assert DeliveredCode.objects.count() == 2
@@ -50,7 +52,7 @@ def test_an_order_is_honoured_once(alice: Page) -> None:
 def test_a_parcel_is_shipped_once(alice: Page) -> None:
     order = alice.buy({"mug": 1})
 
-    results = at_once(*[told(lambda n=n: staff.ship(order, by=by(f"s{n}", "ship"))) for n in range(6)])
+    results = at_once(*[told(lambda n=n: decisions.ship(order, by=by(f"s{n}", "ship"))) for n in range(6)])
 
     assert Counter(results) == {"Order": 6}
     assert order.events.filter(after="fulfilled").count() == 1
@@ -72,8 +74,8 @@ def test_a_refund_is_rejected_or_its_order_honoured_whoever_is_first(alice: Page
     refund = Refund.objects.get()
 
     results = at_once(
-        told(lambda: staff.honour(order, by=by("carol", "honour"))),
-        told(lambda: staff.reject_refund(refund, by=by("dora", "reject_refund"), note="x")),
+        told(lambda: decisions.honour(order, by=by("carol", "honour"))),
+        told(lambda: decisions.reject_refund(refund, by=by("dora", "reject_refund"), note="x")),
     )
 
     refund.refresh_from_db()
@@ -86,7 +88,7 @@ def test_a_refund_is_rejected_or_its_order_honoured_whoever_is_first(alice: Page
 def test_the_last_unit_goes_to_one_of_two_orders_in_review(alice: Page, bob: Page) -> None:
     orders = [paid_after_cancel(buyer, {"mug": 6}) for buyer in (alice, bob)]
 
-    results = at_once(*[told(lambda o=o: staff.honour(o, by=by("carol", "honour"))) for o in orders])
+    results = at_once(*[told(lambda o=o: decisions.honour(o, by=by("carol", "honour"))) for o in orders])
 
     assert Counter(results) == {"Order": 1, "Declined": 1}
     assert counted(Variant.objects.get(sku="mug")) == (0, 4)
@@ -99,7 +101,7 @@ def test_what_is_missing_is_released_once(alice: Page) -> None:
     payment = PiPayment.objects.get(identifier=identifier)
     not_found = {"error": "payment_not_found"}
     alice.pi.faults.add("refuse", path=identifier, status=404, body=not_found)
-    close = told(lambda: staff.close_missing(payment, pi=asking(), by=by("carol", "close_missing")))
+    close = told(lambda: decisions.close_missing(payment, pi=asking(), by=by("carol", "close_missing")))
 
     at_once(*[close] * 6)
 
@@ -115,7 +117,7 @@ def test_money_that_arrives_while_staff_honour_is_not_forgotten(alice: Page) -> 
     alice.pi.sign(identifier)
 
     at_once(
-        told(lambda: staff.honour(order, by=by("carol", "honour"))),
+        told(lambda: decisions.honour(order, by=by("carol", "honour"))),
         lambda: protocol.recover(identifier, caller=None),
     )
 
