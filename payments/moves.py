@@ -26,7 +26,7 @@ MOVES: dict[type[Subject], dict[str, frozenset[str]]] = {
 
 
 @dataclass(frozen=True)
-class By:
+class Author:
     """The author of a change: who (`pioneer alice`, `staff bob`, `reconcile_payments`), and through which
     entry point."""
 
@@ -46,7 +46,7 @@ class Overtaken(Exception):
     """The status was changed by somebody else since it was read. Look again at what is true."""
 
 
-def move(subject: Subject, to: str, *, by: By, note: str = "", **values: Any) -> None:
+def move(subject: Subject, to: str, *, by: Author, note: str = "", **values: Any) -> None:
     """This will change the status of `subject` (and `values` with it) and write the event.
 
     Must run inside a transaction. Raises IllegalMove when the table forbids it, Overtaken when the row no
@@ -65,13 +65,13 @@ def move(subject: Subject, to: str, *, by: By, note: str = "", **values: Any) ->
     record(subject, EventKind.MOVED, by=by, before=before, after=to, note=note)
 
 
-def begin(subject: Subject, *, by: By, note: str = "") -> None:
+def begin(subject: Subject, *, by: Author, note: str = "") -> None:
     """This will write the first event of a row that was just inserted, in the same transaction."""
     record(subject, EventKind.MOVED, by=by, after=subject.status, note=note)
 
 
 def record(
-    subject: Subject, kind: EventKind, *, by: By, before: str = "", after: str = "", note: str = ""
+    subject: Subject, kind: EventKind, *, by: Author, before: str = "", after: str = "", note: str = ""
 ) -> None:
     """This will append one event. `note` is cut to 500 characters and stripped of what SQL cannot hold."""
     name = {Order: "order", PiPayment: "payment", Refund: "refund"}[type(subject)]

@@ -459,7 +459,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
     ],
     views_hold_no_rules: [
         ("payments/api/views.py", "from catalog.models import Variant"),
-        ("payments/api/views.py", "from payments.moves import By, move"),
+        ("payments/api/views.py", "from payments.moves import Author, move"),
     ],
     the_rules_do_not_know_the_doors: [
         ("payments/domain/gate.py", "from payments.api.views import Approve"),
@@ -558,7 +558,7 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("payments/domain/gate.py", "from payments.models import Order"),
     ],
     views_hold_no_rules: [
-        ("payments/api/views.py", "from payments import protocol\nfrom payments.moves import By"),
+        ("payments/api/views.py", "from payments.domain import protocol\nfrom payments.moves import Author"),
     ],
     the_rules_do_not_know_the_doors: [
         ("payments/domain/decisions.py", "from payments import protocol, refunds"),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog.models import Variant
 from payments.domain.reconciliation import reconcile_due
 from payments.models import DeliveredCode, Order, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from tests.catalog.goods import counted, product, variant
 from tests.payments.page import Page
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def reconcile() -> None:
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(seconds=1))
-    for _ in reconcile_due(proceed=lambda: True, by=By("reconcile_payments", "reconcile")):
+    for _ in reconcile_due(proceed=lambda: True, by=Author("reconcile_payments", "reconcile")):
         pass
 
 

@@ -21,7 +21,7 @@ from payments.domain import decisions, notices, protocol, refunds
 from payments.domain.ordering import Refused
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi
-from payments.moves import By, IllegalMove, Overtaken
+from payments.moves import Author, IllegalMove, Overtaken
 from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear
 from payments.pi.formats import TXID
 from payments.pi.horizon import ChainPayment, Horizon
@@ -44,7 +44,7 @@ class Deed:
     name: Cause
     label: str
     permission: str
-    act: Callable[[Any, By, str], str]
+    act: Callable[[Any, Author, str], str]
     fits: Callable[[Any], bool]
     explanation: str
     note_label: str = ""
@@ -65,7 +65,7 @@ class Outcome:
         return self.level == messages.SUCCESS
 
 
-def attempt(deed: Deed, row: Any, *, by: By, note: str = "") -> Outcome:
+def attempt(deed: Deed, row: Any, *, by: Author, note: str = "") -> Outcome:
     """This will do the deed and tell what became of it. Expected failures are told, never raised."""
     try:
         return Outcome(messages.SUCCESS, deed.act(row, by, note))
@@ -97,7 +97,7 @@ def _asking() -> PiClient:
     return PiClient(seconds=protocol.CALLBACK_SECONDS)
 
 
-def _ask_about_order(order: Order, by: By, note: str) -> str:
+def _ask_about_order(order: Order, by: Author, note: str) -> str:
     pi, payments = _asking(), order.payments.order_by("-id")[:MOST_ASKED]
     if not payments:
         raise decisions.Declined("Nobody has begun to pay it.")
@@ -108,7 +108,7 @@ def _ask_about_order(order: Order, by: By, note: str) -> str:
     return _true_of_order(order)
 
 
-def _is_known(payment: PiPayment, *, pi: PiClient, by: By) -> bool:
+def _is_known(payment: PiPayment, *, pi: PiClient, by: Author) -> bool:
     """Settle it. That Pi has forgotten what was cancelled, or refuses what has failed, long ago stops nobody
     from settling the rest."""
     try:
@@ -121,19 +121,19 @@ def _is_known(payment: PiPayment, *, pi: PiClient, by: By) -> bool:
     return True
 
 
-def _ask_about_payment(payment: PiPayment, by: By, note: str) -> str:
+def _ask_about_payment(payment: PiPayment, by: Author, note: str) -> str:
     return _true_of_payment(protocol.settle(payment, pi=_asking(), by=by))
 
 
-def _ship(order: Order, by: By, note: str) -> str:
+def _ship(order: Order, by: Author, note: str) -> str:
     return _true_of_order(decisions.ship(order, by=by, note=note))
 
 
-def _honour(order: Order, by: By, note: str) -> str:
+def _honour(order: Order, by: Author, note: str) -> str:
     return _true_of_order(decisions.honour(order, by=by, note=note))
 
 
-def _cancel(order: Order, by: By, note: str) -> str:
+def _cancel(order: Order, by: Author, note: str) -> str:
     try:
         order = protocol.cancel_order(order, by=by)
     except Refused as refusal:
@@ -141,7 +141,7 @@ def _cancel(order: Order, by: By, note: str) -> str:
     return _true_of_order(order)
 
 
-def _flag_order(order: Order, by: By, note: str) -> str:
+def _flag_order(order: Order, by: Author, note: str) -> str:
     left = [payment for payment in order.payments.order_by("id") if refunds.refundable(payment) > 0]
     if not left:
         raise refunds.RefundImpossible(f"nothing of what was paid for order {order} is left to refund")
@@ -150,7 +150,7 @@ def _flag_order(order: Order, by: By, note: str) -> str:
     return _true_of_order(order)
 
 
-def _look_on_chain(payment: PiPayment, by: By, note: str) -> str:
+def _look_on_chain(payment: PiPayment, by: Author, note: str) -> str:
     if not re.fullmatch(TXID, payment.txid or ""):
         raise decisions.Declined("It has no transaction that could be looked up.")
     shown = Horizon(seconds=protocol.CALLBACK_SECONDS).payment(str(payment.txid))
@@ -172,21 +172,21 @@ def _wrong_on_chain(payment: PiPayment, shown: ChainPayment) -> list[str]:
     return [fault for fault, is_so in faults.items() if is_so]
 
 
-def _flag_payment(payment: PiPayment, by: By, note: str) -> str:
+def _flag_payment(payment: PiPayment, by: Author, note: str) -> str:
     refund = refunds.flag_for_refund(payment, reason=note, by=by)
     return f"A refund of {in_pi(refund.amount)} is requested. A second person must approve it."
 
 
-def _close(payment: PiPayment, by: By, note: str) -> str:
+def _close(payment: PiPayment, by: Author, note: str) -> str:
     return _true_of_payment(decisions.close_missing(payment, pi=_asking(), by=by, note=note))
 
 
-def _reject(refund: Refund, by: By, note: str) -> str:
+def _reject(refund: Refund, by: Author, note: str) -> str:
     decisions.reject_refund(refund, by=by, note=note)
     return "Rejected: the money stays here."
 
 
-def _dismiss(row: Order | PiPayment, by: By, note: str) -> str:
+def _dismiss(row: Order | PiPayment, by: Author, note: str) -> str:
     notices.dismiss_notice(row, by=by)
     return "The notice is dismissed; the timeline keeps it."
 

@@ -25,7 +25,7 @@ from django.utils.text import capfirst
 from catalog.admin.forms import FreshField
 from payments.admin.actions import Deed, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund
-from payments.moves import By, record
+from payments.moves import Author, record
 from payments.statuses import Cause
 
 Row = TypeVar("Row", bound=Model)
@@ -270,8 +270,8 @@ def notes_of(row: Any) -> list[str]:
     return [text for text in (row.notice_text, row.attention) if text]
 
 
-def by_staff(request: HttpRequest, cause: Cause) -> By:
-    return By(f"staff {request.user.get_username()}", cause)
+def by_staff(request: HttpRequest, cause: Cause) -> Author:
+    return Author(f"staff {request.user.get_username()}", cause)
 
 
 def timeline(order: Order | None, payments: Iterable[PiPayment]) -> QuerySet[Event]:

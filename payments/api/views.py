@@ -48,7 +48,7 @@ from payments.domain.ordering import Shipping
 from payments.domain.sign_in import remember, sign_in
 from payments.domain.verdict import READ_BY_VERDICT
 from payments.models import Order, Pioneer, PiPayment
-from payments.moves import By, clean
+from payments.moves import Author, clean
 from payments.pi.client import PiClient
 from payments.statuses import Cause
 
@@ -289,7 +289,7 @@ class CancelOrder(OrdersView):
     @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
     def post(self, request: Request, reference: str) -> Response:
         """Give the order up. A payment under way is cancelled at Pi first; a paid one answers 409."""
-        by = By(f"pioneer {signed_in(request)}", Cause.CANCEL_ORDER)
+        by = Author(f"pioneer {signed_in(request)}", Cause.CANCEL_ORDER)
         return self.tell(protocol.cancel_order(self.own(reference), by=by))
 
 
@@ -297,5 +297,5 @@ class ReopenOrder(OrdersView):
     @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
     def post(self, request: Request, reference: str) -> Response:
         """Try an expired order again, at the same price; 409 when the shop no longer offers that."""
-        by = By(f"pioneer {signed_in(request)}", Cause.REOPEN)
+        by = Author(f"pioneer {signed_in(request)}", Cause.REOPEN)
         return self.tell(protocol.reopen(self.own(reference), by=by))

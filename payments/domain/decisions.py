@@ -28,7 +28,7 @@ from payments.domain.notices import clear_notice
 from payments.domain.sync import record_cancelled, record_failed
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.money import in_pi, is_short_without, paid, refunded
-from payments.moves import By, record
+from payments.moves import Author, record
 from payments.pi.client import PiClient, PiRefused
 from payments.statuses import (
     REFUND_UNDER_WAY,
@@ -43,7 +43,7 @@ class Declined(Exception):
     """As things stand this cannot be done; the text says why, for people. Nothing was changed."""
 
 
-def honour(order: Order, *, by: By, note: str = "") -> Order:
+def honour(order: Order, *, by: Author, note: str = "") -> Order:
     """This will make an order in review paid, and take and deliver its goods, on the word of staff.
 
     Refunds of the money that is used now are rejected in the same commit, if they were only requested or
@@ -70,7 +70,7 @@ def honour(order: Order, *, by: By, note: str = "") -> Order:
     return case.order
 
 
-def ship(order: Order, *, by: By, note: str = "") -> Order:
+def ship(order: Order, *, by: Author, note: str = "") -> Order:
     """This will note that the parcels of a paid order have left; with nothing else waiting it is fulfilled.
 
     Harmless to repeat. Raises Declined when the order is not paid, or its money is on its way back or asked
@@ -90,7 +90,7 @@ def ship(order: Order, *, by: By, note: str = "") -> Order:
     return case.order
 
 
-def close_missing(payment: PiPayment, *, pi: PiClient, by: By, note: str = "") -> PiPayment:
+def close_missing(payment: PiPayment, *, pi: PiClient, by: Author, note: str = "") -> PiPayment:
     """This will cancel a payment that Pi, asked once more, does not know, and release what it holds. One that
     was signed has failed, and its order goes to review.
 
@@ -111,7 +111,7 @@ def close_missing(payment: PiPayment, *, pi: PiClient, by: By, note: str = "") -
     return protocol.settle(payment, pi=pi, by=by)
 
 
-def reject_refund(refund: Refund, *, by: By, note: str) -> Refund:
+def reject_refund(refund: Refund, *, by: Author, note: str) -> Refund:
     """This will withdraw a refund that was only requested; its payment is kept, for the reason in `note`.
 
     Raises Declined once the refund is approved.

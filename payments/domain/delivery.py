@@ -9,13 +9,13 @@ from django.utils import timezone
 from catalog import stock
 from catalog.models import Delivery
 from payments.models import DeliveredCode, Order, OrderLine
-from payments.moves import By, move
+from payments.moves import Author, move
 from payments.statuses import OrderStatus
 
 Take = Callable[[stock.Quantities], None]
 
 
-def hand_over(order: Order, take: Take, *, by: By, note: str = "") -> None:
+def hand_over(order: Order, take: Take, *, by: Author, note: str = "") -> None:
     """This will take the stock of every line (`stock.consume` what was held, `stock.take` what was not),
     mark the order paid and deliver what needs no hands.
 
@@ -30,7 +30,7 @@ def hand_over(order: Order, take: Take, *, by: By, note: str = "") -> None:
     fulfil_if_complete(order, by=by)
 
 
-def fulfil_if_complete(order: Order, *, by: By) -> None:
+def fulfil_if_complete(order: Order, *, by: Author) -> None:
     """This will mark a paid order fulfilled once no line waits any more."""
     if not order.lines.filter(delivered_at=None).exists():
         move(order, OrderStatus.FULFILLED, by=by)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog.models import Product, Variant
 from payments.domain.ordering import MOST_UNITS, Refused, check_still_offered, write_order
 from payments.models import Order, Pioneer
-from payments.moves import By, clean
+from payments.moves import Author, clean
 from payments.pi.client import PaymentRecord
 from payments.statuses import OrderStatus, PaymentStatus
 
@@ -44,7 +44,7 @@ def mismatch(order: Order, shown: PaymentRecord) -> str:
     return ""
 
 
-def order_for(order: Order | None, shown: PaymentRecord, *, by: By) -> Order:
+def order_for(order: Order | None, shown: PaymentRecord, *, by: Author) -> Order:
     """Return the open order that this payment may be held for; a buy-now writes it here and now.
 
     An order whose time is over, though nobody has closed it yet, must still be offered as it was. Must run
@@ -67,7 +67,7 @@ def order_for(order: Order | None, shown: PaymentRecord, *, by: By) -> Order:
     return order
 
 
-def _buy_now(shown: PaymentRecord, *, by: By) -> Order:
+def _buy_now(shown: PaymentRecord, *, by: Author) -> Order:
     """Metadata with a `productId` instead of an order, as Pi's demo frontend sends it: for the payer whom Pi
     names, at our price."""
     if not isinstance(shown.metadata.get("productId"), str):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from payments.models import EventKind, Order, PiPayment
-from payments.moves import By, record
+from payments.moves import Author, record
 from payments.statuses import PASSING_NOTICES, Notice
 
 MAX_DETAIL = 200  # characters
@@ -31,7 +31,7 @@ def clear_notice(subject: Order | PiPayment) -> None:
         _write(subject, "", "")
 
 
-def dismiss_notice(subject: Order | PiPayment, *, by: By) -> None:
+def dismiss_notice(subject: Order | PiPayment, *, by: Author) -> None:
     """Clear whatever notice stands there, on the word of staff; without one nothing is changed."""
     said = subject.notice_text
     with transaction.atomic(durable=True):

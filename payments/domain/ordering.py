@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalog.models import Delivery, Variant
 from catalog.stock import OutOfStock
 from payments.models import Order, OrderLine, Pioneer
-from payments.moves import By, begin
+from payments.moves import Author, begin
 
 MOST_LINES = 50
 MOST_UNITS = 999
@@ -64,7 +64,7 @@ def write_order(
     pioneer: Pioneer,
     basket: Mapping[str, int],
     *,
-    by: By,
+    by: Author,
     shipping: Shipping | None = None,
     idempotency_key: str | None = None,
 ) -> Order:

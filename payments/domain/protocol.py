@@ -39,7 +39,7 @@ from payments.domain.sync import (
     remember_refusal,
 )
 from payments.models import EventKind, Order, Pioneer, PiPayment
-from payments.moves import By, Overtaken, begin, locked, move, record
+from payments.moves import Author, Overtaken, begin, locked, move, record
 from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
 from payments.statuses import LIVE, UNFINISHED, Cause, Notice, OrderStatus, PaymentStatus
 
@@ -172,7 +172,7 @@ def recover(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     return _settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
 
 
-def reconcile(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
+def reconcile(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
     """This will settle one unfinished payment, and give it up when its hold is over or nobody came for it."""
     order = payment.order
     if order is not None and order.held_by_id == payment.pk and order.reserved_until is not None:
@@ -182,7 +182,7 @@ def reconcile(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
     return settle(payment, pi=pi, by=by, give_up=give_up)
 
 
-def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: By) -> PiPayment:
+def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: Author) -> PiPayment:
     """This will settle a payment that the chain shows as paid with `txid`, whether we know it or not.
 
     Pi decides: it looks the transaction up itself, and refuses what is not this payment's. Raises
@@ -197,7 +197,7 @@ def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: By) -> PiPayme
     return payment
 
 
-def expire(order: Order, *, pi: PiClient, by: By) -> None:
+def expire(order: Order, *, pi: PiClient, by: Author) -> None:
     """This will close an order that nobody paid in time; held goods go back only after Pi has cancelled.
 
     An order with a payment still open is left to `reconcile`.
@@ -210,7 +210,7 @@ def expire(order: Order, *, pi: PiClient, by: By) -> None:
             move(order, OrderStatus.EXPIRED, by=by)
 
 
-def cancel_order(order: Order, *, by: By) -> Order:
+def cancel_order(order: Order, *, by: Author) -> Order:
     """This will give an unpaid order up; a payment that holds its goods is cancelled at Pi first.
 
     Raises Refused `order_closed` when it is paid, about to be, or otherwise beyond that; then nothing was
@@ -227,7 +227,7 @@ def cancel_order(order: Order, *, by: By) -> Order:
     return order
 
 
-def reopen(order: Order, *, by: By) -> Order:
+def reopen(order: Order, *, by: Author) -> Order:
     """This will give an expired order another hold's time. Raises Refused: `order_closed`, `price_changed`
     or `not_for_sale` when the catalogue no longer offers what was ordered."""
     if order.status == OrderStatus.EXPIRED:
@@ -242,7 +242,7 @@ def reopen(order: Order, *, by: By) -> Order:
 # The heart -----------------------------------------------------------------------------------------
 
 
-def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -> PiPayment:
+def settle(payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = False) -> PiPayment:
     """This will bring one payment as far as it can go now, by what Pi's own record says.
 
     Completed: the money is recorded, then the goods go out. Signed: completed at Pi, then the same.
@@ -273,7 +273,9 @@ def settle(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -
     return payment
 
 
-def _settle_unless_completed(payment: PiPayment, *, pi: PiClient, by: By, give_up: bool = False) -> PiPayment:
+def _settle_unless_completed(
+    payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = False
+) -> PiPayment:
     """Completed is the end, at Pi too: old identifiers, which stand on the chain, cost no question there."""
     if payment.status == PaymentStatus.COMPLETED:
         return payment
@@ -296,7 +298,7 @@ def _take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient
     return pi.cancel(payment.identifier) if step == "cancel" else pi.approve(payment.identifier)
 
 
-def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: By) -> PiPayment:
+def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: Author) -> PiPayment:
     """Pi refused, and its record shows why only when it does not verify the transaction it has.
 
     It may be about to: just asked by a repetition of ours, or itself behind the chain. So the goods stay held
@@ -313,7 +315,7 @@ def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: 
     raise refusal
 
 
-def _doubted_since(payment: PiPayment, refusal: PiRefused, *, by: By) -> datetime:
+def _doubted_since(payment: PiPayment, refusal: PiRefused, *, by: Author) -> datetime:
     """Return when Pi first refused to verify its transaction: now, if it never did."""
     now = timezone.now()
     if payment.doubted_at is None:
@@ -328,7 +330,7 @@ def _doubted_since(payment: PiPayment, refusal: PiRefused, *, by: By) -> datetim
 # The gate, and what stands around it -----------------------------------------------------------------
 
 
-def _hold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+def _hold(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
     """Order reserved, payment approving, stock held: one commit, the intention to approve.
 
     Raises Refused or OutOfStock with nothing changed. A repetition that comes second changes nothing.
@@ -346,7 +348,7 @@ def _hold(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
     return payment
 
 
-def _approve_again(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
+def _approve_again(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
     """Go on from where the payment is. Only a live or finished one is good news for the SDK."""
     if payment.status == PaymentStatus.APPROVING:
         payment = _ask_approval(payment, pi=pi, by=by)
@@ -359,7 +361,7 @@ def _approve_again(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
     return payment
 
 
-def _ask_approval(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
+def _ask_approval(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
     """Straight to approve, without looking first: two slow answers must fit into one callback's time."""
     try:
         shown = pi.approve(payment.identifier)
@@ -368,7 +370,7 @@ def _ask_approval(payment: PiPayment, *, pi: PiClient, by: By) -> PiPayment:
     return apply_record(payment, shown, by=by)
 
 
-def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: By) -> PiPayment:
+def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: Author) -> PiPayment:
     """Straight to complete with the browser's txid. If Pi refuses, nothing has happened: look first."""
     try:
         shown = pi.complete(payment.identifier, txid)
@@ -377,7 +379,7 @@ def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: By) ->
     return apply_record(payment, shown, by=by)
 
 
-def _settle_rival(payment: PiPayment, *, pi: PiClient, by: By) -> None:
+def _settle_rival(payment: PiPayment, *, pi: PiClient, by: Author) -> None:
     """Another payment of the same order may be dead by now (Pi cancels it when the buyer starts anew)."""
     rival = payment.order.held_by if payment.order is not None else None
     if rival is not None and rival.pk != payment.pk:
@@ -385,7 +387,7 @@ def _settle_rival(payment: PiPayment, *, pi: PiClient, by: By) -> None:
             settle(rival, pi=pi, by=by)
 
 
-def _refuse(payment: PiPayment, refusal: Refused, *, pi: PiClient, by: By) -> None:
+def _refuse(payment: PiPayment, refusal: Refused, *, pi: PiClient, by: Author) -> None:
     """Remember why, then cancel at Pi, so that the buyer's dialog closes instead of timing out."""
     with locked(payment) as (payment, _):
         if payment.status == PaymentStatus.CREATED and not payment.refusal:
@@ -407,7 +409,7 @@ def _refuse_wrong_caller(payer_uid: str, caller: Pioneer | None) -> None:
 # Finding a payment -----------------------------------------------------------------------------------
 
 
-def _find(identifier: str, *, pi: PiClient, by: By) -> PiPayment:
+def _find(identifier: str, *, pi: PiClient, by: Author) -> PiPayment:
     """Our row of the payment; if there is none, one made from Pi's record."""
     return _known(identifier) or _note(_look_up(identifier, pi), by=by)
 
@@ -431,7 +433,7 @@ def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -
     return shown
 
 
-def _note(shown: PaymentRecord, *, by: By) -> PiPayment:
+def _note(shown: PaymentRecord, *, by: Author) -> PiPayment:
     """Our row for a payment that Pi shows: `created`, whatever Pi's flags say; the gate comes after."""
     with transaction.atomic(durable=True):
         payment, is_new = PiPayment.objects.get_or_create(
@@ -478,5 +480,5 @@ def _soon() -> datetime:
     return timezone.now() + LOOK_SOON
 
 
-def _by(caller: Pioneer | None, cause: Cause) -> By:
-    return By(f"pioneer {caller}" if caller is not None else "stranger", cause)
+def _by(caller: Pioneer | None, cause: Cause) -> Author:
+    return Author(f"pioneer {caller}" if caller is not None else "stranger", cause)

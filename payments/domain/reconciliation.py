@@ -22,7 +22,7 @@ from payments.domain.notices import set_notice
 from payments.domain.protocol import UnknownPayment
 from payments.domain.sync import Contradiction
 from payments.models import EventKind, Order, PiPayment
-from payments.moves import By, Overtaken
+from payments.moves import Author, Overtaken
 from payments.pi.client import PiClient, PiMisconfigured, PiRefused, PiUnclear
 from payments.statuses import UNFINISHED, Notice, OrderStatus, PaymentStatus
 
@@ -70,7 +70,7 @@ def claim_next() -> PiPayment | None:
     return payment
 
 
-def reconcile_due(*, proceed: Proceed, by: By) -> Iterator[Outcome[PiPayment]]:
+def reconcile_due(*, proceed: Proceed, by: Author) -> Iterator[Outcome[PiPayment]]:
     """Settle every payment that is due, one by one, and yield what became of each.
 
     Stops when `proceed` says so. Raises PiUnclear or PiMisconfigured at the first answer that says that Pi
@@ -80,7 +80,7 @@ def reconcile_due(*, proceed: Proceed, by: By) -> Iterator[Outcome[PiPayment]]:
         yield _settle_one(payment, by=by)
 
 
-def _settle_one(claimed: PiPayment, *, by: By) -> Outcome[PiPayment]:
+def _settle_one(claimed: PiPayment, *, by: Author) -> Outcome[PiPayment]:
     payment = claimed
     try:
         payment = protocol.reconcile(claimed, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
@@ -122,7 +122,7 @@ def plan(order: Order) -> str:
     return "would expire; nothing is held for it"
 
 
-def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: By) -> Iterator[Outcome[Order]]:
+def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: Author) -> Iterator[Outcome[Order]]:
     """Close the given orders one by one and yield what became of each."""
     for order in orders:
         if not proceed():

@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from payments.models import Order, PiPayment, Refund
-from payments.moves import By, begin, move
+from payments.moves import Author, begin, move
 from payments.statuses import PaymentStatus, RefundOrigin, RefundStatus
 
 THE_SHOP = "the shop"  # as `asked_by` names it; whether the shop asked is decided by `origin`
@@ -30,7 +30,7 @@ def refundable(payment: PiPayment) -> Decimal:
     return payment.amount - sum(counted)
 
 
-def flag_for_refund(payment: PiPayment, *, reason: str, by: By) -> Refund:
+def flag_for_refund(payment: PiPayment, *, reason: str, by: Author) -> Refund:
     """This will request a refund of all that is left of the payment. A second person must approve it.
 
     Raises RefundImpossible when nothing is left, or when the money never came.
@@ -41,7 +41,7 @@ def flag_for_refund(payment: PiPayment, *, reason: str, by: By) -> Refund:
 
 
 def request_refund(
-    payment: PiPayment, *, reason: str, by: By, origin: RefundOrigin = RefundOrigin.PERSON
+    payment: PiPayment, *, reason: str, by: Author, origin: RefundOrigin = RefundOrigin.PERSON
 ) -> Refund:
     """Write the request, inside the caller's transaction, in which the payment is locked.
 
@@ -62,7 +62,7 @@ def request_refund(
     return refund
 
 
-def reject(refund: Refund, *, by: By, note: str) -> None:
+def reject(refund: Refund, *, by: Author, note: str) -> None:
     """This will withdraw a request, or a refund that failed, inside the caller's transaction. Raises
     IllegalMove while the money is on its way."""
     move(refund, RefundStatus.REJECTED, by=by, note=note)

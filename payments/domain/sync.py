@@ -18,7 +18,7 @@ from payments.domain.delivery import Take, hand_over
 from payments.domain.notices import set_notice
 from payments.domain.refunds import COUNTED, request_refund
 from payments.models import EventKind, Order, PiPayment, Refund
-from payments.moves import By, locked, move, record
+from payments.moves import Author, locked, move, record
 from payments.pi.client import PaymentRecord, PiUnclear
 from payments.statuses import (
     LIVE,
@@ -42,7 +42,7 @@ class Contradiction(PiUnclear):
     """What Pi says of this one payment cannot be true. Others are not affected; staff should look."""
 
 
-def apply_record(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+def apply_record(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
     """Fold Pi's flags into our status by rank: completed, a transaction, cancelled, approved."""
     if shown.completed and _paid_another(shown.txid, payment):
         return _refuse_txid(payment)
@@ -61,14 +61,14 @@ def apply_record(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayme
     return payment
 
 
-def _record_approved(payment: PiPayment, *, by: By) -> PiPayment:
+def _record_approved(payment: PiPayment, *, by: Author) -> PiPayment:
     with locked(payment) as (payment, _):
         if payment.status == PaymentStatus.APPROVING:
             move(payment, PaymentStatus.APPROVED, by=by)
     return payment
 
 
-def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
     if payment.status not in (*OPEN, PaymentStatus.CANCELLED):
         return payment
     with locked(payment) as (payment, _):
@@ -85,7 +85,7 @@ def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
 
 
 def record_cancelled(
-    payment: PiPayment, *, by: By, note: str = "", could_be_signed: bool = False
+    payment: PiPayment, *, by: Author, note: str = "", could_be_signed: bool = False
 ) -> PiPayment:
     """The goods that this payment holds go back in the commit that marks it cancelled.
 
@@ -105,7 +105,7 @@ def record_cancelled(
     return payment
 
 
-def record_failed(payment: PiPayment, *, by: By, note: str) -> PiPayment:
+def record_failed(payment: PiPayment, *, by: Author, note: str) -> PiPayment:
     with locked(payment) as (payment, order):
         if payment.status == PaymentStatus.SUBMITTED:
             move(
@@ -123,7 +123,7 @@ def record_failed(payment: PiPayment, *, by: By, note: str) -> PiPayment:
     return payment
 
 
-def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
     """Money first, goods second: whatever becomes of the goods, that Pi completed it is committed."""
     if payment.status == PaymentStatus.COMPLETED:
         return payment
@@ -147,7 +147,7 @@ def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> Pi
     return payment
 
 
-def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *, by: By) -> str:
+def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *, by: Author) -> str:
     """Give the goods for the money. Returns why it could not be used, in words, or nothing."""
     if order is None:
         return f"no order for it ({payment.refusal or 'unknown'})"
@@ -179,7 +179,7 @@ def _has_other_money(order: Order, payment: PiPayment) -> bool:
     return enough.exclude(pk=payment.pk).exclude(pk__in=unused).exists()
 
 
-def _deliver(order: Order, take: Take, *, by: By, note: str = "") -> str:
+def _deliver(order: Order, take: Take, *, by: Author, note: str = "") -> str:
     try:
         with transaction.atomic():
             hand_over(order, take, by=by, note=note)
@@ -197,7 +197,7 @@ def _deliver(order: Order, take: Take, *, by: By, note: str = "") -> str:
     return ""
 
 
-def _review(order: Order, reason: ReviewReason, *, by: By, note: str = "") -> None:
+def _review(order: Order, reason: ReviewReason, *, by: Author, note: str = "") -> None:
     if order.held_by_id is not None:
         stock.release(order.quantities())
     move(
@@ -211,7 +211,7 @@ def _review(order: Order, reason: ReviewReason, *, by: By, note: str = "") -> No
     )
 
 
-def _release(order: Order, to: OrderStatus, *, by: By) -> None:
+def _release(order: Order, to: OrderStatus, *, by: Author) -> None:
     stock.release(order.quantities())
     move(order, to, by=by, held_by=None, reserved_until=None)
 
@@ -227,7 +227,7 @@ def _refuse_txid(payment: PiPayment) -> PiPayment:
     raise Contradiction(f"payment {payment} shows the transaction of another payment")
 
 
-def _note_mismatch(payment: PiPayment, code: str, *, by: By) -> PiPayment:
+def _note_mismatch(payment: PiPayment, code: str, *, by: Author) -> PiPayment:
     """Pi's record is no longer what passed the gate. Nothing is signed yet, so it is cancelled at Pi."""
     with locked(payment) as (payment, _):
         if payment.status in LIVE and not payment.refusal:
@@ -235,7 +235,7 @@ def _note_mismatch(payment: PiPayment, code: str, *, by: By) -> PiPayment:
     return payment
 
 
-def remember_refusal(payment: PiPayment, code: str, *, by: By, note: str) -> None:
+def remember_refusal(payment: PiPayment, code: str, *, by: Author, note: str) -> None:
     PiPayment.objects.filter(pk=payment.pk).update(refusal=code)
     payment.refusal = code
     record(payment, EventKind.REFUSED, by=by, note=note)

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from catalog.models import Variant
 from payments.domain.reconciliation import reconcile_due
 from payments.models import DeliveredCode, Event, Order, PiPayment
-from payments.moves import By
+from payments.moves import Author
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
 from storefront import downloads
@@ -39,7 +39,7 @@ def stock(sku: str) -> tuple[int, int]:
 
 def reconcile() -> None:
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(seconds=1))
-    list(reconcile_due(proceed=lambda: True, by=By("reconcile_payments", "reconcile")))
+    list(reconcile_due(proceed=lambda: True, by=Author("reconcile_payments", "reconcile")))
 
 
 def test_a_buyer_pays_for_one_product_in_a_few_taps_without_a_cookie(phone: Phone) -> None:

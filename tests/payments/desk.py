@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from payments.domain import protocol
 from payments.models import Event, Order, PiPayment, Refund
-from payments.moves import By, move
+from payments.moves import Author, move
 from payments.pi.client import PiClient
 from tests.payments.page import Page
 
-CAROL = By("staff carol", "test")
-DORA = By("staff dora", "test")
+CAROL = Author("staff carol", "test")
+DORA = Author("staff dora", "test")
 
 
 def asking() -> PiClient:
@@ -40,14 +40,14 @@ def paid_too_late(buyer: Page, basket: Mapping[str, int]) -> Order:
 
 
 def cancel(order: Order) -> None:
-    protocol.cancel_order(order, by=By("pioneer alice", "cancel_order"))
+    protocol.cancel_order(order, by=Author("pioneer alice", "cancel_order"))
 
 
 def expire(order: Order) -> None:
     over = timezone.now()
     Order.objects.filter(pk=order.pk).update(expires_at=over, reserved_until=over)
     order.refresh_from_db()
-    protocol.expire(order, pi=asking(), by=By("test", "expire"))
+    protocol.expire(order, pi=asking(), by=Author("test", "expire"))
 
 
 def unverified(buyer: Page, basket: Mapping[str, int]) -> Order:

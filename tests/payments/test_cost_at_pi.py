@@ -27,7 +27,7 @@ from payments.audit import against_chain, against_pi, doctor
 from payments.domain import decisions, protocol
 from payments.domain.ordering import Refused
 from payments.models import Order, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiClient, PiError
 from pi_simulator import Simulator
 from pi_simulator.calls import Call
@@ -41,7 +41,7 @@ from tests.payments.staff_room import chief, deed_url, logged
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
-BY = By("staff carol", "test")
+BY = Author("staff carol", "test")
 FLAGS = {
     "developer_approved": False,
     "transaction_verified": False,

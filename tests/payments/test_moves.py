@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import (
     MOVES,
-    By,
+    Author,
     IllegalMove,
     NoTransaction,
     Overtaken,
@@ -30,7 +30,7 @@ from tests.payments import rows
 
 pytestmark = pytest.mark.django_db
 
-BY = By("staff bob", "test")
+BY = Author("staff bob", "test")
 STATUSES = {Order: OrderStatus, PiPayment: PaymentStatus, Refund: RefundStatus}
 WRITE: dict[type[Subject], Callable[..., Any]] = {
     Order: rows.order,

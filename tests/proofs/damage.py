@@ -12,7 +12,7 @@ from catalog import stock
 from catalog.models import Variant
 from payments.domain import decisions, delivery, protocol, refunds, sync
 from payments.models import EventKind, PiPayment
-from payments.moves import By, Subject, move, record
+from payments.moves import Author, Subject, move, record
 from payments.pi.client import PaymentRecord, PiClient
 from payments.statuses import OPEN, OrderStatus, PaymentStatus
 
@@ -32,7 +32,7 @@ def release_without_asking_pi(patch: Patch) -> None:
 def move_what_was_read(patch: Patch) -> None:
     """A read followed by a write: the status that the row has now is overwritten."""
 
-    def careless(subject: Subject, to: str, *, by: By, note: str = "", **values: Any) -> None:
+    def careless(subject: Subject, to: str, *, by: Author, note: str = "", **values: Any) -> None:
         before = subject.status
         type(subject)._default_manager.filter(pk=subject.pk).update(status=to, **values)
         for name, value in {"status": to, **values}.items():
@@ -46,7 +46,7 @@ def move_what_was_read(patch: Patch) -> None:
 def release_what_others_hold(patch: Patch) -> None:
     """A payment that ends takes the order's goods back, whoever holds them."""
 
-    def record_cancelled(payment: PiPayment, *, by: By, note: str = "", **_: bool) -> PiPayment:
+    def record_cancelled(payment: PiPayment, *, by: Author, note: str = "", **_: bool) -> PiPayment:
         with sync.locked(payment) as (fresh, order):
             if fresh.status in OPEN:
                 move(fresh, PaymentStatus.CANCELLED, by=by, note=note, next_check_at=None)
@@ -85,7 +85,7 @@ def look_at_nothing_later(patch: Patch) -> None:
 def hand_over_in_a_second_commit(patch: Patch) -> None:
     """The money in one commit, the goods in another."""
 
-    def record_completed(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+    def record_completed(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
         with sync.locked(payment) as (fresh, _):
             if fresh.status == PaymentStatus.COMPLETED:
                 return fresh
@@ -101,7 +101,7 @@ def approve_before_the_hold(patch: Patch) -> None:
     """Pi may take the signature, and only then the goods are held."""
     hold = protocol._hold
 
-    def hold_late(payment: PiPayment, shown: PaymentRecord, *, by: By) -> PiPayment:
+    def hold_late(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
         PiClient(seconds=9).approve(payment.identifier)
         return hold(payment, shown, by=by)
 

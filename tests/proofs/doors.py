@@ -20,7 +20,7 @@ from payments.domain.protocol import NotCompleted, UnknownPayment
 from payments.domain.reconciliation import reconcile_due
 from payments.domain.refunds import RefundImpossible
 from payments.models import PiPayment, Refund
-from payments.moves import By, Overtaken
+from payments.moves import Author, Overtaken
 from payments.pi.client import PiClient, PiRefused, PiUnclear
 from pi_simulator.refusal import SimulatorRefusal
 from tests.proofs.promises import CLEANER, SWEEPER
@@ -98,7 +98,7 @@ def cancel_order(scene: Scene, hand: Hand) -> object:
 
 
 def reopen(scene: Scene, hand: Hand) -> object:
-    return protocol.reopen(hand.order_now(), by=By(f"pioneer {hand.pioneer}", "reopen"))
+    return protocol.reopen(hand.order_now(), by=Author(f"pioneer {hand.pioneer}", "reopen"))
 
 
 # The commands --------------------------------------------------------------------------------------------
@@ -251,5 +251,5 @@ def _change_stock(scene: Scene, *, by: int) -> None:
     scene.shelf.changed(mug, by=by)
 
 
-def _staff(cause: str) -> By:
-    return By("staff carol", cause)
+def _staff(cause: str) -> Author:
+    return Author("staff carol", cause)

@@ -23,14 +23,14 @@ from payments.audit import invariants
 from payments.audit.against_pi import Verdict, compare
 from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiError
 from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
 from pi_simulator import Simulator
 from tests.payments.page import Page
 
-SWEEPER = By("reconcile_payments", "reconcile")
-CLEANER = By("cleanup_stale_orders", "cleanup_stale_orders")
+SWEEPER = Author("reconcile_payments", "reconcile")
+CLEANER = Author("cleanup_stale_orders", "cleanup_stale_orders")
 # "Within a few runs": the first finds what is due, the second what the first had to leave half done.
 FEW_RUNS = 4
 RECORDS: tuple[type[models.Model], ...] = (

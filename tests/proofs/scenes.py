@@ -20,7 +20,7 @@ from payments.domain import protocol
 from payments.domain.ordering import Refused, Shipping
 from payments.domain.protocol import NotCompleted
 from payments.models import DeliveredCode, Event, Order, OrderLine, Pioneer, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiUnclear
 from pi_simulator import Simulator
 from pi_simulator.records import Pioneer as AtPi
@@ -51,8 +51,8 @@ class Hand:
         return self.pi.txid_of(self.identifier) or "0" * 64
 
     @property
-    def by(self) -> By:
-        return By(f"pioneer {self.pioneer}", "cancel_order")
+    def by(self) -> Author:
+        return Author(f"pioneer {self.pioneer}", "cancel_order")
 
     def order_now(self) -> Order:
         return Order.objects.select_related("held_by").get(pk=self.order.pk)
@@ -205,7 +205,7 @@ def verified_late(hand: Hand) -> None:
 def expired(hand: Hand) -> None:
     """Nobody came in time; the wallet opens a payment for it all the same."""
     Order.objects.filter(pk=hand.order.pk).update(expires_at=hand.order.created_at)
-    protocol.expire(hand.order_now(), pi=protocol.PiClient(seconds=9), by=By("test", "expire"))
+    protocol.expire(hand.order_now(), pi=protocol.PiClient(seconds=9), by=Author("test", "expire"))
 
 
 def forgotten(hand: Hand) -> None:

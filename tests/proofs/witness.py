@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from payments.domain import decisions
 from payments.models import PiPayment
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiClient
 from payments.statuses import OPEN
 from pi_simulator import Simulator
@@ -73,5 +73,5 @@ def _close_what_is_forgotten(pi: Simulator) -> None:
     """Only staff may: Pi's servers answer 404 on a bad day, too."""
     known = {shown["identifier"] for shown in pi.payments()}
     for payment in PiPayment.objects.filter(status__in=OPEN).exclude(identifier__in=known):
-        decisions.close_missing(payment, pi=PiClient(seconds=9), by=By("staff carol", "close_missing"))
+        decisions.close_missing(payment, pi=PiClient(seconds=9), by=Author("staff carol", "close_missing"))
     sweep_once()

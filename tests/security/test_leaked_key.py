@@ -9,7 +9,7 @@ import pytest
 from catalog.models import Variant
 from payments.domain import protocol
 from payments.models import Order, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from tests.catalog.goods import counted
 from tests.payments.desk import asking
 from tests.payments.page import Page
@@ -21,7 +21,7 @@ def test_a_payment_cancelled_with_a_leaked_key_gives_its_goods_back(alice: Page)
     order, identifier = alice.approved({"mug": 1})
     alice.pi.cancel(identifier)
 
-    protocol.reconcile(PiPayment.objects.get(), pi=asking(), by=By("reconcile_payments", "reconcile"))
+    protocol.reconcile(PiPayment.objects.get(), pi=asking(), by=Author("reconcile_payments", "reconcile"))
 
     order.refresh_from_db()
     assert (order.status, counted(Variant.objects.get(sku="mug"))) == ("pending", (0, 10))

@@ -9,11 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from payments.domain.reconciliation import expire_stale, plan, stale_orders
 from payments.management.stopping import stop_on_signals
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiError
 from payments.statuses import Cause, OrderStatus
 
-BY = By("cleanup_stale_orders", Cause.CLEANUP_STALE_ORDERS)
+BY = Author("cleanup_stale_orders", Cause.CLEANUP_STALE_ORDERS)
 
 
 class Command(BaseCommand):

@@ -11,11 +11,11 @@ from django.db import close_old_connections
 
 from payments.domain.reconciliation import reconcile_due
 from payments.management.stopping import Stop, stop_on_signals
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiError
 from payments.statuses import Cause
 
-BY = By("reconcile_payments", Cause.RECONCILE_PAYMENTS)
+BY = Author("reconcile_payments", Cause.RECONCILE_PAYMENTS)
 
 
 class Command(BaseCommand):

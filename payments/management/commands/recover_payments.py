@@ -16,12 +16,12 @@ from payments.domain.sync import Contradiction
 from payments.management.pacing import pause
 from payments.management.stopping import Stop, stop_on_signals
 from payments.models import PiPayment
-from payments.moves import By, Overtaken
+from payments.moves import Author, Overtaken
 from payments.pi.client import PiClient, PiError, PiRefused
 from payments.pi.horizon import ChainEntry
 from payments.statuses import Cause, PaymentStatus
 
-BY = By("recover_payments", Cause.RECOVER_PAYMENTS)
+BY = Author("recover_payments", Cause.RECOVER_PAYMENTS)
 
 
 class Command(BaseCommand):

@@ -21,7 +21,7 @@ from payments.domain.reconciliation import reconcile_due
 from payments.management import pacing
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment
-from payments.moves import By
+from payments.moves import Author
 from tests.payments.desk import asking, everything, unverified
 from tests.payments.page import Page, acts
 
@@ -83,7 +83,7 @@ def test_pi_agrees_with_a_shop_in_order(alice: Page, bob: Page) -> None:
     alice.buy({"mug": 1})
     alice.approved({"mug": 1})
     order, _ = bob.approved({"mug": 1})
-    protocol.cancel_order(order, by=By("staff carol", "cancel_order"))
+    protocol.cancel_order(order, by=Author("staff carol", "cancel_order"))
     before = everything()
 
     printed, error = run("--pi")
@@ -122,7 +122,7 @@ def _signed_there_only(page: Page) -> str:
 def _signed_after_it_was_cancelled(page: Page) -> str:
     order, identifier = page.approved({"mug": 1})
     page.pi.sign(identifier, recorded=False)
-    protocol.cancel_order(order, by=By("staff carol", "cancel_order"))
+    protocol.cancel_order(order, by=Author("staff carol", "cancel_order"))
     page.pi.record_transaction(identifier)
     return identifier
 
@@ -241,7 +241,7 @@ def test_what_was_looked_at_to_no_end_is_a_difference_although_it_is_looked_at_a
     PiPayment.objects.update(created_at=past)
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=past)
     with suppress(OperationalError):
-        list(reconcile_due(proceed=lambda: True, by=By("test", "reconcile")))
+        list(reconcile_due(proceed=lambda: True, by=Author("test", "reconcile")))
 
     printed, error = run("--pi")
 
@@ -260,7 +260,7 @@ def test_a_payment_that_pi_does_not_know_is_a_difference(alice: Page) -> None:
 
 def test_a_cancelled_payment_may_be_forgotten_at_pi(alice: Page) -> None:
     order, _ = alice.approved({"mug": 1})
-    protocol.cancel_order(order, by=By("staff carol", "cancel_order"))
+    protocol.cancel_order(order, by=Author("staff carol", "cancel_order"))
     alice.pi.reset()
 
     assert run("--pi")[1] == ""
@@ -299,7 +299,7 @@ def test_a_payment_that_moves_while_pi_is_asked_is_looked_at_again(alice: Page) 
     def settle_meanwhile(call: object) -> None:
         alice.pi.after_call = None
         alice.pi.sign(identifier)
-        protocol.settle(PiPayment.objects.get(), pi=asking(), by=By("test", "test"))
+        protocol.settle(PiPayment.objects.get(), pi=asking(), by=Author("test", "test"))
 
     alice.pi.after_call = settle_meanwhile
 

@@ -18,7 +18,7 @@ from payments.audit.invariants import Difference
 from payments.domain import decisions, protocol, refunds
 from payments.domain.reconciliation import expire_stale
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
-from payments.moves import By, move
+from payments.moves import Author, move
 from tests.payments.desk import (
     CAROL,
     DORA,
@@ -232,7 +232,7 @@ def paid_by_nobody(alice: Page) -> None:
 
 
 def honoured_by_a_machine(alice: Page) -> None:
-    decisions.honour(unverified(alice, {"mug": 1}), by=By("reconcile_payments", "reconcile_payments"))
+    decisions.honour(unverified(alice, {"mug": 1}), by=Author("reconcile_payments", "reconcile_payments"))
 
 
 def refund_above_its_payment(alice: Page) -> None:
@@ -671,13 +671,13 @@ def test_every_check_is_run() -> None:
 def test_a_shop_after_a_long_day_has_no_difference(alice: Page, bob: Page) -> None:
     decisions.ship(alice.buy({"mug": 2, "voucher": 1}), by=CAROL)
     pay_again(bob, bob.buy({"book": 3}))
-    decisions.honour(paid_after_cancel(alice, {"mug": 1}), by=By("staff carol", "honour"))
+    decisions.honour(paid_after_cancel(alice, {"mug": 1}), by=Author("staff carol", "honour"))
     paid_too_late(alice, {"mug": 1})
     _returned(bob.buy({"book": 1}))
     decisions.reject_refund(_orphan(alice), by=CAROL, note="a gift")
     alice.approved({"mug": 1})
     protocol.cancel_order(bob.approved({"mug": 3})[0], by=CAROL)
-    decisions.honour(unverified(bob, {"voucher": 2}), by=By("staff carol", "honour"))
+    decisions.honour(unverified(bob, {"voucher": 2}), by=Author("staff carol", "honour"))
     list(expire_stale(Order.objects.filter(status="pending"), proceed=lambda: True, by=CAROL))
 
     assert list(invariants.differences()) == []

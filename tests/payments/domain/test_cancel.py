@@ -12,7 +12,7 @@ from catalog.models import Variant
 from payments.domain import protocol
 from payments.domain.protocol import ERRORS_KEPT
 from payments.models import Event, EventKind, Order, PiPayment
-from payments.moves import By, record
+from payments.moves import Author, record
 from tests.catalog.goods import counted
 from tests.payments.page import Page, acts, status_of
 
@@ -141,7 +141,7 @@ def test_errors_are_counted_apart_from_all_else_that_is_written_down(alice: Page
     payment = PiPayment.objects.get(identifier=identifier)
     for _ in range(ERRORS_KEPT):
         with transaction.atomic():
-            record(payment, EventKind.NOTED, by=By("staff carol", "ask_pi"), note="asked Pi")
+            record(payment, EventKind.NOTED, by=Author("staff carol", "ask_pi"), note="asked Pi")
 
     for _ in range(ERRORS_KEPT):
         protocol.report_error(identifier, "again", caller=None)

@@ -7,14 +7,14 @@ import pytest
 from catalog.models import Variant
 from payments.domain import decisions, protocol
 from payments.models import PiPayment
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiError
 from tests.catalog.goods import counted
 from tests.payments.desk import asking, everything, story
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
-BY = By("staff carol", "close_missing")
+BY = Author("staff carol", "close_missing")
 
 
 def _forgotten(buyer: Page) -> PiPayment:

@@ -8,13 +8,13 @@ import pytest
 from django.db import transaction
 
 from payments.domain import decisions, protocol, reconciliation, refunds
-from payments.moves import By, locked
+from payments.moves import Author, locked
 from payments.pi.client import PiRefused
 from tests.payments import rows
 from tests.payments.desk import asking
 from tests.payments.page import Page
 
-BY = By("staff carol", "test")
+BY = Author("staff carol", "test")
 NESTED = "^A durable atomic block cannot be nested within another atomic block"
 
 Door = Callable[[Page], object]

@@ -11,7 +11,7 @@ from catalog.models import Variant
 from payments.audit import invariants
 from payments.domain import decisions, protocol, refunds
 from payments.models import DeliveredCode, Order, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from tests.catalog.goods import counted
 from tests.payments.desk import asking, paid_after_cancel
 from tests.payments.domain.test_races import at_once
@@ -32,8 +32,8 @@ def told(step: Callable[[], object]) -> Callable[[], str]:
     return run
 
 
-def by(who: str, door: str) -> By:
-    return By(f"staff {who}", door)
+def by(who: str, door: str) -> Author:
+    return Author(f"staff {who}", door)
 
 
 def test_an_order_is_honoured_once(alice: Page) -> None:

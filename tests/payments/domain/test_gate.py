@@ -14,7 +14,7 @@ from catalog.stock import OutOfStock
 from payments.domain.gate import mismatch, named_order, names, order_for
 from payments.domain.ordering import Refused
 from payments.models import Order, OrderLine, Pioneer
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PaymentRecord
 from payments.statuses import OrderStatus
 from tests.catalog.goods import product, variant
@@ -23,7 +23,7 @@ from tests.payments.page import Page, shelf
 
 pytestmark = pytest.mark.django_db
 
-BY = By("stranger", "approve")
+BY = Author("stranger", "approve")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from payments.domain import decisions, protocol, refunds
 from payments.models import DeliveredCode, Order, PiPayment, Refund
-from payments.moves import By, move
+from payments.moves import Author, move
 from tests.catalog.goods import counted, forget_file, lose_file
 from tests.payments.desk import (
     CAROL,
@@ -28,7 +28,7 @@ from tests.payments.desk import (
 from tests.payments.page import Page, status_of
 
 pytestmark = pytest.mark.django_db
-BY = By("staff carol", "honour")
+BY = Author("staff carol", "honour")
 
 
 def test_honouring_takes_the_stock_and_delivers(alice: Page) -> None:

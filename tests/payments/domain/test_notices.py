@@ -13,7 +13,7 @@ from django.test import Client
 from payments.domain import protocol
 from payments.domain.notices import clear_notice, dismiss_notice, set_notice
 from payments.models import Event, EventKind, Order, PiPayment, Refund
-from payments.moves import By, record
+from payments.moves import Author, record
 from payments.pi.client import PiRefused
 from payments.statuses import PASSING_NOTICES, Notice
 from tests.payments import rows
@@ -23,7 +23,7 @@ from tests.payments.staff_room import deed_url, page_url
 
 pytestmark = pytest.mark.django_db
 
-BY = By("staff carol", "dismiss_notice")
+BY = Author("staff carol", "dismiss_notice")
 FOR_GOOD = sorted(set(Notice) - set(PASSING_NOTICES))
 
 

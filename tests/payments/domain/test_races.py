@@ -18,7 +18,7 @@ from catalog.models import Variant
 from payments.domain import protocol
 from payments.domain.reconciliation import reconcile_due
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from pi_simulator import Simulator
 from tests.catalog.goods import counted, product, variant
 from tests.payments.page import Page
@@ -170,7 +170,7 @@ def test_four_sweepers_at_once_settle_every_payment_once(crowd: list[Page]) -> N
     PiPayment.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
 
     def sweep_all() -> int:
-        return len(list(reconcile_due(proceed=lambda: True, by=By("reconcile_payments", "reconcile"))))
+        return len(list(reconcile_due(proceed=lambda: True, by=Author("reconcile_payments", "reconcile"))))
 
     swept = at_once(*[sweep_all] * 4)
 
@@ -188,7 +188,7 @@ def test_the_sweeper_gives_up_while_the_buyer_pays(alice: Page) -> None:
 
         at_once(
             partial(alice.complete, identifier, txid, expect=None),
-            lambda: list(reconcile_due(proceed=lambda: True, by=By("sweeper", "reconcile"))),
+            lambda: list(reconcile_due(proceed=lambda: True, by=Author("sweeper", "reconcile"))),
         )
 
         order.refresh_from_db()

@@ -15,7 +15,7 @@ from catalog.models import Variant
 from payments.domain import protocol, reconciliation
 from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
 from payments.models import Event, EventKind, Order, PiPayment, Refund
-from payments.moves import By, begin, record
+from payments.moves import Author, begin, record
 from payments.pi.client import PiClient, PiMisconfigured, PiUnclear
 from pi_simulator import Simulator
 from tests.catalog.goods import counted
@@ -25,7 +25,7 @@ from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
 
-BY = By("reconcile_payments", "reconcile")
+BY = Author("reconcile_payments", "reconcile")
 
 
 def sweep_once() -> list[str]:
@@ -487,7 +487,7 @@ def test_a_run_stops_when_it_is_told_to(alice: Page, bob: Page) -> None:
 
 
 def expire_all() -> list[str]:
-    outcomes = expire_stale(stale_orders(), proceed=lambda: True, by=By("t", "expire"))
+    outcomes = expire_stale(stale_orders(), proceed=lambda: True, by=Author("t", "expire"))
     return [str(outcome) for outcome in outcomes]
 
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from payments.domain import refunds
-from payments.moves import By
+from payments.moves import Author
 from tests.payments import rows
 
 pytestmark = pytest.mark.django_db
-BY = By("staff carol", "flag_refund")
+BY = Author("staff carol", "flag_refund")
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import pytest
 
 from payments.domain import decisions, refunds
 from payments.models import Refund
-from payments.moves import By
+from payments.moves import Author
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, story
 from tests.payments.page import Page
 
 pytestmark = pytest.mark.django_db
-BY = By("staff carol", "reject_refund")
+BY = Author("staff carol", "reject_refund")
 
 
 def test_a_rejected_refund_tells_who_and_why(alice: Page) -> None:

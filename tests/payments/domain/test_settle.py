@@ -16,7 +16,7 @@ from payments.domain import protocol
 from payments.domain.ordering import Refused
 from payments.domain.sync import Contradiction, apply_record
 from payments.models import Event, Pioneer, PiPayment
-from payments.moves import By, Overtaken
+from payments.moves import Author, Overtaken
 from payments.pi.client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
 from tests.payments import rows
@@ -24,7 +24,7 @@ from tests.payments.desk import asking, not_verified_for_long, story
 from tests.payments.page import Page, acts, status_of
 
 pytestmark = pytest.mark.django_db
-BY = By("reconcile_payments", "reconcile")
+BY = Author("reconcile_payments", "reconcile")
 TXID = "a" * 64
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from payments.domain import decisions, refunds
 from payments.models import Order, Refund
-from payments.moves import By
+from payments.moves import Author
 from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, story
 from tests.payments.page import Page
 
 pytestmark = pytest.mark.django_db
-BY = By("staff carol", "ship")
+BY = Author("staff carol", "ship")
 
 
 def test_a_shipped_order_is_fulfilled(alice: Page) -> None:
@@ -53,7 +53,7 @@ def test_shipping_twice_changes_nothing(alice: Page) -> None:
     decisions.ship(order, by=BY)
     before = everything()
 
-    decisions.ship(order, by=By("staff dora", "ship"))
+    decisions.ship(order, by=Author("staff dora", "ship"))
 
     assert everything() == before
 

@@ -13,13 +13,13 @@ from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from payments.domain.sync import Contradiction, apply_record, record_failed
 from payments.models import Order, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from tests.catalog.goods import counted, variant
 from tests.payments import rows
 from tests.payments.page import shelf
 
 pytestmark = pytest.mark.django_db
-BY = By("reconcile_payments", "reconcile")
+BY = Author("reconcile_payments", "reconcile")
 TXID = "a" * 64
 SIGNED: dict[str, Any] = {"txid": TXID, "from_address": "GBUYER"}
 COMPLETED = SIGNED | {"developer_completed": True, "transaction_verified": True}

@@ -22,7 +22,7 @@ from payments.admin.actions import Deed
 from payments.domain import reconciliation
 from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
 from payments.models import Order, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiError
 from payments.statuses import OPEN
 from pi_simulator.refusal import SimulatorRefusal
@@ -287,7 +287,7 @@ class People:
 
     def do(self, deed: Deed, row: Order | PiPayment | Refund) -> str:
         """The admin's own road; unexpected failures are raised by it."""
-        by = By("staff carol", deed.name)
+        by = Author("staff carol", deed.name)
         outcome = self.shop.ours(lambda: actions.attempt(deed, row, by=by, note="a note"))
         for text in ("The database was busy", "It changed at the same moment"):
             self.shop.expect(self.shop.rivals or text not in outcome.text, outcome.text)

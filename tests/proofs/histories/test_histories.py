@@ -12,7 +12,7 @@ import pytest
 
 from payments.domain import protocol, sync
 from payments.models import PiPayment
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PaymentRecord
 from tests.proofs.histories.at_work import Broken, Seen
 from tests.proofs.histories.histories import Histories, run
@@ -36,7 +36,7 @@ def test_no_history_breaks_a_promise(seen: Seen) -> None:
 
 
 def release_by_the_clock(patch: pytest.MonkeyPatch) -> None:
-    def reconcile(payment: PiPayment, *, pi: object, by: By) -> PiPayment:
+    def reconcile(payment: PiPayment, *, pi: object, by: Author) -> PiPayment:
         return sync.record_cancelled(payment, by=by)
 
     patch.setattr(protocol, "reconcile", reconcile)

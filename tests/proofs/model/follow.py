@@ -18,7 +18,7 @@ from catalog import stock
 from payments.domain import decisions, protocol, refunds, sync
 from payments.domain.ordering import Refused, Shipping
 from payments.models import Order, Pioneer, PiPayment, Refund
-from payments.moves import By, locked, move
+from payments.moves import Author, locked, move
 from payments.pi.client import PaymentRecord, PiClient
 from payments.statuses import OrderStatus
 from pi_simulator import Simulator
@@ -26,8 +26,8 @@ from tests.catalog.goods import product, variant
 from tests.proofs.model import model
 from tests.proofs.model.model import BAD, NONE, ORDER_OF, RECORDED, SIGNED, Act, AtPi, State, World
 
-BY = By("staff carol", "follow")
-DORA = By("staff dora", "follow")
+BY = Author("staff carol", "follow")
+DORA = Author("staff dora", "follow")
 A_DAY = timedelta(days=1)
 REFUSALS = (
     decisions.Declined,
@@ -155,7 +155,7 @@ class Follower:
         decisions.ship(self.order(act.to), by=BY)
 
     def do_honour(self, act: Act) -> None:
-        decisions.honour(self.order(act.to), by=By("staff carol", "honour"))
+        decisions.honour(self.order(act.to), by=Author("staff carol", "honour"))
 
     def do_flag(self, act: Act) -> None:
         refunds.flag_for_refund(self.row(act.to), reason="follow", by=BY)

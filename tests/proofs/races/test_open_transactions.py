@@ -22,7 +22,7 @@ from payments.audit import invariants
 from payments.domain import decisions, protocol, reconciliation, refunds
 from payments.domain.reconciliation import expire_stale, stale_orders
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
-from payments.moves import By
+from payments.moves import Author
 from payments.pi.client import PiClient
 from tests.catalog.goods import counted, product, variant
 from tests.catalog.office import form_on, page_of
@@ -66,7 +66,7 @@ def sweeper_of(identifier: str) -> Actor:
 
 def ask_pi_again(identifier: str) -> object:
     payment = PiPayment.objects.get(identifier=identifier)
-    return protocol.settle(payment, pi=PiClient(seconds=9), by=By("staff carol", "ask_pi"), give_up=False)
+    return protocol.settle(payment, pi=PiClient(seconds=9), by=Author("staff carol", "ask_pi"), give_up=False)
 
 
 # Who pays, and who else is there -------------------------------------------------------------------------
@@ -453,8 +453,8 @@ def refusals(*steps: Actor) -> list[Actor]:
     return [partial(told, step) for step in steps]
 
 
-def honour(order: Order, by: By = CAROL) -> Actor:
-    return partial(decisions.honour, order, by=By(by.actor, "honour"))
+def honour(order: Order, by: Author = CAROL) -> Actor:
+    return partial(decisions.honour, order, by=Author(by.actor, "honour"))
 
 
 @pytest.mark.parametrize("rival", ["honour", "reject", "flag", "money"])
