@@ -1,6 +1,6 @@
-"""What staff can do from the admin: one table of deeds, and one way in which each of them is done and told.
+"""What staff can do from the admin: one table, and one way to carry each of them out.
 
-A deed is another door to a function of `protocol`, `staff` or `refunds`. It decides nothing; it turns what
+An action is another entry point to a function of `payments.domain`. It decides nothing; it turns what
 became of it, good or bad, into a sentence for the person who pressed the button.
 """
 
@@ -34,7 +34,7 @@ MOST_ASKED = 5
 
 
 @dataclass(frozen=True)
-class Deed:
+class StaffAction:
     """One thing that staff can do with one kind of row.
 
     `act` does it and returns what is true afterwards; `fits` says whether a button for it makes sense, while
@@ -55,7 +55,7 @@ class Deed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a deed, for people. `level` is one of Django's message levels."""
+    """What became of an action, for people. `level` is one of Django's message levels."""
 
     level: int
     text: str
@@ -65,10 +65,10 @@ class Outcome:
         return self.level == messages.SUCCESS
 
 
-def attempt(deed: Deed, row: Any, *, by: Author, note: str = "") -> Outcome:
-    """This will do the deed and tell what became of it. Expected failures are told, never raised."""
+def attempt(action: StaffAction, row: Any, *, by: Author, note: str = "") -> Outcome:
+    """This will do the action and tell what became of it. Expected failures are told, never raised."""
     try:
-        return Outcome(messages.SUCCESS, deed.act(row, by, note))
+        return Outcome(messages.SUCCESS, action.act(row, by, note))
     except (decisions.Declined, Refused) as problem:
         return Outcome(messages.WARNING, str(problem))
     except refunds.RefundImpossible:
@@ -86,7 +86,7 @@ def attempt(deed: Deed, row: Any, *, by: Author, note: str = "") -> Outcome:
         text = "Pi gave no clear answer. Nothing is lost; try again in a minute."
         return Outcome(messages.ERROR, f"{text} ({problem})")
     except DatabaseError:
-        logger.exception("%s of %s", deed.name, row)
+        logger.exception("%s of %s", action.name, row)
         return Outcome(messages.ERROR, "The database was busy. Nothing is lost; try again.")
 
 
@@ -212,7 +212,7 @@ LATEST_EXPLANATION = f" Of an order the {MOST_ASKED} latest payments; earlier on
 
 DISMISS_EXPLANATION = "The shop's notice has been seen: it goes, and the timeline keeps it."
 
-SHIP = Deed(
+SHIP = StaffAction(
     name=Cause.SHIP,
     label="Ship",
     permission="payments.ship_order",
@@ -221,7 +221,7 @@ SHIP = Deed(
     explanation="The parcels have left the house. With that the order is fulfilled.",
     note_label="Tracking number or other note (optional)",
 )
-HONOUR = Deed(
+HONOUR = StaffAction(
     name=Cause.HONOUR,
     label="Hand the goods over",
     permission="payments.honour_order",
@@ -232,7 +232,7 @@ HONOUR = Deed(
     note_label="Why (optional)",
     on_lists=False,
 )
-CANCEL_ORDER = Deed(
+CANCEL_ORDER = StaffAction(
     name=Cause.CANCEL_ORDER,
     label="Cancel order",
     permission="payments.cancel_order",
@@ -242,7 +242,7 @@ CANCEL_ORDER = Deed(
     "buyer has signed already, the order is delivered instead.",
     on_lists=False,
 )
-ASK_ABOUT_ORDER = Deed(
+ASK_ABOUT_ORDER = StaffAction(
     name=Cause.ASK_PI,
     label="Ask Pi again",
     permission="payments.ask_pi",
@@ -251,7 +251,7 @@ ASK_ABOUT_ORDER = Deed(
     explanation=ASK_EXPLANATION + LATEST_EXPLANATION,
     is_harmless=True,
 )
-FLAG_ORDER = Deed(
+FLAG_ORDER = StaffAction(
     name=Cause.FLAG_REFUND,
     label="Flag for refund",
     permission="payments.flag_refund",
@@ -262,7 +262,7 @@ FLAG_ORDER = Deed(
     note_label="Reason",
     note_needed=True,
 )
-ASK_ABOUT_PAYMENT = Deed(
+ASK_ABOUT_PAYMENT = StaffAction(
     name=Cause.ASK_PI,
     label="Ask Pi again",
     permission="payments.ask_pi",
@@ -271,7 +271,7 @@ ASK_ABOUT_PAYMENT = Deed(
     explanation=ASK_EXPLANATION,
     is_harmless=True,
 )
-FLAG_PAYMENT = Deed(
+FLAG_PAYMENT = StaffAction(
     name=Cause.FLAG_REFUND,
     label="Flag for refund",
     permission="payments.flag_refund",
@@ -282,7 +282,7 @@ FLAG_PAYMENT = Deed(
     note_label="Reason",
     note_needed=True,
 )
-LOOK_ON_CHAIN = Deed(
+LOOK_ON_CHAIN = StaffAction(
     name=Cause.LOOK_ON_CHAIN,
     label="Look on the chain",
     permission="payments.ask_pi",
@@ -292,7 +292,7 @@ LOOK_ON_CHAIN = Deed(
     is_harmless=True,
     on_lists=False,
 )
-CLOSE_MISSING = Deed(
+CLOSE_MISSING = StaffAction(
     name=Cause.CLOSE_MISSING,
     label="Close missing payment",
     permission="payments.close_missing",
@@ -304,7 +304,7 @@ CLOSE_MISSING = Deed(
     note_label="Why (optional)",
     on_lists=False,
 )
-DISMISS_ORDER_NOTICE = Deed(
+DISMISS_ORDER_NOTICE = StaffAction(
     name=Cause.DISMISS_NOTICE,
     label="Dismiss notice",
     permission="payments.change_order",
@@ -313,7 +313,7 @@ DISMISS_ORDER_NOTICE = Deed(
     explanation=DISMISS_EXPLANATION,
     is_harmless=True,
 )
-DISMISS_PAYMENT_NOTICE = Deed(
+DISMISS_PAYMENT_NOTICE = StaffAction(
     name=Cause.DISMISS_NOTICE,
     label="Dismiss notice",
     permission="payments.change_pipayment",
@@ -322,7 +322,7 @@ DISMISS_PAYMENT_NOTICE = Deed(
     explanation=DISMISS_EXPLANATION,
     is_harmless=True,
 )
-REJECT_REFUND = Deed(
+REJECT_REFUND = StaffAction(
     name=Cause.REJECT_REFUND,
     label="Reject refund",
     permission="payments.reject_refund",
@@ -333,6 +333,6 @@ REJECT_REFUND = Deed(
     note_needed=True,
 )
 
-ORDER_DEEDS = (ASK_ABOUT_ORDER, SHIP, HONOUR, FLAG_ORDER, CANCEL_ORDER, DISMISS_ORDER_NOTICE)
-PAYMENT_DEEDS = (ASK_ABOUT_PAYMENT, LOOK_ON_CHAIN, FLAG_PAYMENT, CLOSE_MISSING, DISMISS_PAYMENT_NOTICE)
-REFUND_DEEDS = (REJECT_REFUND,)
+ORDER_ACTIONS = (ASK_ABOUT_ORDER, SHIP, HONOUR, FLAG_ORDER, CANCEL_ORDER, DISMISS_ORDER_NOTICE)
+PAYMENT_ACTIONS = (ASK_ABOUT_PAYMENT, LOOK_ON_CHAIN, FLAG_PAYMENT, CLOSE_MISSING, DISMISS_PAYMENT_NOTICE)
+REFUND_ACTIONS = (REJECT_REFUND,)

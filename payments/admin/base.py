@@ -1,6 +1,6 @@
-"""What the desk's pages are made of: read-only rows with deeds, a note for colleagues, and the whole story.
+"""What the admin's pages are made of: read-only rows with actions, a note for colleagues, and the timeline.
 
-A deed is confirmed, done, told and logged on one road, `DeskAdmin.carry_out`.
+An action is confirmed, carried out, reported and logged in one way, `StaffAdmin.carry_out`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from catalog.admin.forms import FreshField
-from payments.admin.actions import Deed, attempt
+from payments.admin.actions import StaffAction, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import Author, record
 from payments.statuses import Cause
@@ -52,14 +52,14 @@ SECONDS = 12
 
 
 class NoteForm(forms.Form):
-    """The note that a deed asks for; without fields when it asks for none."""
+    """The note that an action asks for; without fields when it asks for none."""
 
-    def __init__(self, deed: Deed, answers: Any = None) -> None:
+    def __init__(self, action: StaffAction, answers: Any = None) -> None:
         super().__init__(answers)
-        if deed.note_label:
+        if action.note_label:
             self.fields["note"] = forms.CharField(
-                label=deed.note_label,
-                required=deed.note_needed,
+                label=action.note_label,
+                required=action.note_needed,
                 max_length=200,
                 widget=forms.TextInput(attrs={"class": "vTextField"}),
             )
@@ -81,10 +81,10 @@ class AttentionForm(ModelForm):
         return str(self.cleaned_data["attention"])
 
 
-class DeskAdmin(ModelAdmin[Row]):
-    """Read-only, with deeds: buttons on the page of a row, actions on lists, both by way of `carry_out`."""
+class StaffAdmin(ModelAdmin[Row]):
+    """Read-only, with buttons on the page of a row and actions on lists; both lead to `carry_out`."""
 
-    deeds: ClassVar[tuple[Deed, ...]] = ()
+    staff_actions: ClassVar[tuple[StaffAction, ...]] = ()
     list_per_page = MOST_ROWS
     show_full_result_count = False
     view_on_site = False
@@ -122,7 +122,7 @@ class DeskAdmin(ModelAdmin[Row]):
                 "title": f"{capfirst(self.opts.verbose_name)} {row}",
                 "subtitle": None,
                 "show_save_and_continue": False,
-                "deeds": self.open_deeds(request, row),
+                "staff_actions": self.open_actions(request, row),
                 "situation": self.true_of(row),
             }
         return super().render_change_form(request, context, *args, **kwargs)
@@ -131,53 +131,53 @@ class DeskAdmin(ModelAdmin[Row]):
         """Return what the page shows beside the fields."""
         return {}
 
-    def open_deeds(self, request: HttpRequest, row: Row) -> list[Deed]:
-        return [deed for deed in self.deeds if deed.fits(row) and self._may(request, deed)]
+    def open_actions(self, request: HttpRequest, row: Row) -> list[StaffAction]:
+        return [action for action in self.staff_actions if action.fits(row) and self._may(request, action)]
 
-    def _may(self, request: HttpRequest, deed: Deed) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm(deed.permission)
+    def _may(self, request: HttpRequest, action: StaffAction) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm(action.permission)
 
-    # Deeds
+    # Actions
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_deed"
-        view = self.admin_site.admin_view(self.deed_view)
-        return [path("<path:object_id>/do/<str:deed_name>/", view, name=name), *super().get_urls()]
+        name = f"{self.opts.app_label}_{self.opts.model_name}_staff_action"
+        view = self.admin_site.admin_view(self.action_view)
+        return [path("<path:object_id>/do/<str:action_name>/", view, name=name), *super().get_urls()]
 
-    def deed_view(self, request: HttpRequest, object_id: str, deed_name: str) -> HttpResponse:
-        """The page between the button and the deed. Only a POST does anything."""
-        deed = next((deed for deed in self.deeds if deed.name == deed_name), None)
-        if deed is None:
+    def action_view(self, request: HttpRequest, object_id: str, action_name: str) -> HttpResponse:
+        """The page between the button and the action. Only a POST does anything."""
+        action = next((action for action in self.staff_actions if action.name == action_name), None)
+        if action is None:
             raise Http404
-        if not self._may(request, deed):
+        if not self._may(request, action):
             raise PermissionDenied
         row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
-        form = NoteForm(deed, request.POST if request.method == "POST" else None)
+        form = NoteForm(action, request.POST if request.method == "POST" else None)
         if form.is_valid():
-            self.carry_out(request, deed, [row], form.note)
+            self.carry_out(request, action, [row], form.note)
             return HttpResponseRedirect(self.page_of(row))
-        return self.confirm(request, deed, [row], form)
+        return self.confirm(request, action, [row], form)
 
     def get_actions(self, request: HttpRequest) -> Actions:
         return {
-            deed.name: (self._action(deed), deed.name, deed.label)
-            for deed in self.deeds
-            if deed.on_lists and self._may(request, deed)
+            action.name: (self._action(action), action.name, action.label)
+            for action in self.staff_actions
+            if action.on_lists and self._may(request, action)
         }
 
-    def _action(self, deed: Deed) -> Callable[..., Any]:
-        def act(self: DeskAdmin[Row], request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse | None:
+    def _action(self, action: StaffAction) -> Callable[..., Any]:
+        def act(self: StaffAdmin[Row], request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse | None:
             rows = list(queryset[: MOST_ROWS + 1])
             if len(rows) > MOST_ROWS:
                 messages.warning(request, f"At most {MOST_ROWS} at once: select fewer. Nothing was changed.")
                 return None
-            is_confirmed = deed.is_harmless or "confirmed" in request.POST
-            form = NoteForm(deed, request.POST if is_confirmed else None)
+            is_confirmed = action.is_harmless or "confirmed" in request.POST
+            form = NoteForm(action, request.POST if is_confirmed else None)
             if not form.is_valid():
-                return self.confirm(request, deed, rows, form, is_action=True)
-            self.carry_out(request, deed, rows, form.note)
+                return self.confirm(request, action, rows, form, is_action=True)
+            self.carry_out(request, action, rows, form.note)
             return None
 
         return act
@@ -185,7 +185,7 @@ class DeskAdmin(ModelAdmin[Row]):
     def confirm(
         self,
         request: HttpRequest,
-        deed: Deed,
+        action: StaffAction,
         rows: Sequence[Row],
         form: NoteForm,
         *,
@@ -194,27 +194,27 @@ class DeskAdmin(ModelAdmin[Row]):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": deed.label,
-            "deed": deed,
+            "title": action.label,
+            "action": action,
             "form": form,
             "rows": [(row, self.page_of(row), self.true_of(row)) for row in rows],
             "is_action": is_action,
             "media": self.media,
         }
-        return TemplateResponse(request, "admin/payments/deed.html", context)
+        return TemplateResponse(request, "admin/payments/action.html", context)
 
-    def carry_out(self, request: HttpRequest, deed: Deed, rows: Sequence[Row], note: str) -> None:
-        """This will do the deed row by row, and tell and log what became of each."""
-        by, until = by_staff(request, deed.name), time.monotonic() + SECONDS
+    def carry_out(self, request: HttpRequest, action: StaffAction, rows: Sequence[Row], note: str) -> None:
+        """This will do the action row by row, and tell and log what became of each."""
+        by, until = by_staff(request, action.name), time.monotonic() + SECONDS
         for number, row in enumerate(rows):
             if time.monotonic() > until:
                 left = len(rows) - number
                 messages.warning(request, f"This took too long; {left} were not begun. Select them again.")
                 return
-            outcome = attempt(deed, row, by=by, note=note)
+            outcome = attempt(action, row, by=by, note=note)
             messages.add_message(request, outcome.level, f"{row}: {outcome.text}")
             if outcome.is_done:
-                self.log_change(request, row, f"{deed.label}: {outcome.text}")
+                self.log_change(request, row, f"{action.label}: {outcome.text}")
             elif outcome.level == messages.ERROR and number + 1 < len(rows):
                 messages.warning(request, "The others were not tried, because they would fare the same.")
                 return
@@ -223,7 +223,7 @@ class DeskAdmin(ModelAdmin[Row]):
         return page_of(row)
 
 
-class WithAttention(DeskAdmin[Row]):
+class WithAttention(StaffAdmin[Row]):
     """Rows that carry a note for colleagues, the only thing on them that staff may edit."""
 
     form = AttentionForm

@@ -22,10 +22,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from payments.admin import base, summary
-from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.admin.actions import ORDER_ACTIONS, PAYMENT_ACTIONS, REFUND_ACTIONS
 from payments.admin.base import (
-    DeskAdmin,
     NeedsFilter,
+    StaffAdmin,
     WithAttention,
     badge,
     by_staff,
@@ -87,7 +87,7 @@ class PaymentNeeds(NeedsFilter):
 
 @admin.register(Order)
 class OrderAdmin(WithAttention[Order]):
-    deeds = ORDER_DEEDS
+    staff_actions = ORDER_ACTIONS
     change_list_template = "admin/payments/order/change_list.html"
     list_display = ("reference", "state", "total_in_pi", "what_is_true", "buyer", "created")
     list_filter = (OrderNeeds, "status", "review_reason", "created_at")
@@ -228,7 +228,7 @@ class OrderAdmin(WithAttention[Order]):
 
 @admin.register(PiPayment)
 class PiPaymentAdmin(WithAttention[PiPayment]):
-    deeds = PAYMENT_DEEDS
+    staff_actions = PAYMENT_ACTIONS
     list_display = (
         "identifier",
         "state",
@@ -299,8 +299,8 @@ class PiPaymentAdmin(WithAttention[PiPayment]):
 
 
 @admin.register(Refund)
-class RefundAdmin(DeskAdmin[Refund]):
-    deeds = REFUND_DEEDS
+class RefundAdmin(StaffAdmin[Refund]):
+    staff_actions = REFUND_ACTIONS
     list_display = ("amount_in_pi", "state", "of_order", "reason", "asked_by", "approved_by", "created")
     list_filter = ("status", "created_at")
     search_fields = (
@@ -346,7 +346,7 @@ class RefundAdmin(DeskAdmin[Refund]):
 
 
 @admin.register(Pioneer)
-class PioneerAdmin(DeskAdmin[Pioneer]):
+class PioneerAdmin(StaffAdmin[Pioneer]):
     list_display = ("__str__", "uid", "order_count", "created")
     search_fields = ("username", "=uid")
     search_help_text = "Name or uid."
@@ -372,7 +372,7 @@ class PioneerAdmin(DeskAdmin[Pioneer]):
 
 
 @admin.register(Event)
-class EventAdmin(DeskAdmin[Event]):
+class EventAdmin(StaffAdmin[Event]):
     list_display = ("when", "subject", "__str__", "actor", "cause")
     list_filter = ("kind", "at")
     search_fields = (

@@ -40,8 +40,8 @@ def page_url(row: Row) -> str:
     return reverse(f"admin:payments_{row._meta.model_name}_change", args=[row.pk])
 
 
-def deed_url(row: Row, name: str) -> str:
-    return reverse(f"admin:payments_{row._meta.model_name}_deed", args=[row.pk, name])
+def action_url(row: Row, name: str) -> str:
+    return reverse(f"admin:payments_{row._meta.model_name}_staff_action", args=[row.pk, name])
 
 
 def act(client: Client, model: type[Row], name: str, *rows: Row, **more: str) -> HttpResponse:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
 from payments.admin import actions
-from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.admin.actions import ORDER_ACTIONS, PAYMENT_ACTIONS, REFUND_ACTIONS
 from payments.audit import against_chain, against_pi, doctor
 from payments.domain import decisions, protocol
 from payments.domain.ordering import Refused
@@ -35,7 +35,7 @@ from storefront.downloads import download_url
 from tests.payments.api.test_throttles import views_of_the_api
 from tests.payments.desk import paid_after_cancel
 from tests.payments.page import Page
-from tests.payments.staff_room import chief, deed_url, logged
+from tests.payments.staff_room import action_url, chief, logged
 
 # What is asked of Pi does not depend on the database: once is enough.
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -185,19 +185,19 @@ def cancel_order(alice: Page) -> int:
 def staff_cancel(alice: Page) -> int:
     order, identifier = approving(alice)
     dearest(alice.pi, identifier)
-    return asked(alice.pi, lambda: chief().post(deed_url(order, "cancel_order"), {"confirmed": "1"}))
+    return asked(alice.pi, lambda: chief().post(action_url(order, "cancel_order"), {"confirmed": "1"}))
 
 
 def ask_about_payment(alice: Page) -> int:
     order, identifier = approving(alice)
     dearest(alice.pi, identifier)
-    return asked(alice.pi, lambda: chief().post(deed_url(order.payments.get(), "ask_pi")))
+    return asked(alice.pi, lambda: chief().post(action_url(order.payments.get(), "ask_pi")))
 
 
 def ask_about_order(alice: Page) -> int:
     order, identifier = approving(alice)
     dearest(alice.pi, identifier)
-    return asked(alice.pi, lambda: chief().post(deed_url(order, "ask_pi")))
+    return asked(alice.pi, lambda: chief().post(action_url(order, "ask_pi")))
 
 
 def close_missing(alice: Page) -> int:
@@ -214,15 +214,15 @@ def desk_without_pi(alice: Page) -> int:
     refunds = Refund.objects.filter(status="requested")
 
     def act() -> None:
-        carol.post(deed_url(order, "ship"))
-        carol.post(deed_url(late, "honour"))
-        carol.post(deed_url(order, "flag_refund"), {"note": "it broke"})
-        carol.post(deed_url(payment, "flag_refund"), {"note": "it tore"})
+        carol.post(action_url(order, "ship"))
+        carol.post(action_url(late, "honour"))
+        carol.post(action_url(order, "flag_refund"), {"note": "it broke"})
+        carol.post(action_url(payment, "flag_refund"), {"note": "it tore"})
         for refund in refunds:
-            carol.post(deed_url(refund, "reject_refund"), {"note": "sent by hand"})
-        carol.post(deed_url(payment, "look_on_chain"))
+            carol.post(action_url(refund, "reject_refund"), {"note": "sent by hand"})
+        carol.post(action_url(payment, "look_on_chain"))
         PiPayment.objects.filter(pk=payment.pk).update(notice="unanswered")
-        carol.post(deed_url(payment, "dismiss_notice"))
+        carol.post(action_url(payment, "dismiss_notice"))
 
     cost = asked(alice.pi, act)
     assert [entry[2].partition(":")[0] for entry in logged()] == [
@@ -236,7 +236,12 @@ def looking(alice: Page) -> int:
     """Every address there is, as a buyer and as staff."""
     order = alice.buy({"mug": 1, "book": 1})
     [link] = [download_url(line) for line in order.lines.all() if line.variant.delivery == "download"]
-    names = {"reference": order.reference, "slug": "mug", "signed": link.split("/")[2], "deed_name": "ask_pi"}
+    names = {
+        "reference": order.reference,
+        "slug": "mug",
+        "signed": link.split("/")[2],
+        "action_name": "ask_pi",
+    }
     paths = [re.sub(r"<(?:\w+:)?(\w+)>", lambda part: names.get(part[1], "1"), route) for route in routes()]
     carol, token = chief(), {"Authorization": f"Bearer {alice.token}"}
     statuses: list[int] = []
@@ -380,19 +385,19 @@ def test_the_document_tells_of_every_door_and_of_no_other() -> None:
 
 def test_nobody_builds_a_door_and_forgets_what_it_costs() -> None:
     commands = [f"`{name}" for name, app in get_commands().items() if app in ("catalog", "demo", "payments")]
-    buttons = [f"“{deed.label}”" for deed in (*ORDER_DEEDS, *PAYMENT_DEEDS, *REFUND_DEEDS)]
+    buttons = [f"“{action.label}”" for action in (*ORDER_ACTIONS, *PAYMENT_ACTIONS, *REFUND_ACTIONS)]
 
     assert {view.__name__ for view in views_of_the_api() if hasattr(view, "post")} == set(SENT)
     assert set(SENT.values()) <= set(DOORS)
     assert [name for name in commands + buttons if name not in " ".join(DOORS)] == []
 
 
-@pytest.mark.parametrize("deed", [True, False], ids=["look on the chain", "pi_doctor"])
-def test_the_chain_is_asked_twice(alice: Page, deed: bool) -> None:
-    url = deed_url(alice.buy({"book": 1}).payments.get(), "look_on_chain")
+@pytest.mark.parametrize("action", [True, False], ids=["look on the chain", "pi_doctor"])
+def test_the_chain_is_asked_twice(alice: Page, action: bool) -> None:
+    url = action_url(alice.buy({"book": 1}).payments.get(), "look_on_chain")
 
     def act() -> None:
-        chief().post(url) if deed else list(doctor.examine(doctor.in_process))
+        chief().post(url) if action else list(doctor.examine(doctor.in_process))
 
     assert asked(alice.pi, act, path="/horizon/") == 2
 
@@ -404,7 +409,7 @@ def test_of_an_order_only_the_latest_payments_are_asked_about(alice: Page) -> No
     assert order.payments.count() == actions.MOST_ASKED + 2
 
     latest = [payment.identifier for payment in order.payments.order_by("-id")[: actions.MOST_ASKED]]
-    assert asked(alice.pi, lambda: chief().post(deed_url(order, "ask_pi"))) == actions.MOST_ASKED
+    assert asked(alice.pi, lambda: chief().post(action_url(order, "ask_pi"))) == actions.MOST_ASKED
     assert [call.identifier for call in alice.pi.calls] == latest
 
 

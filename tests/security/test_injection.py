@@ -25,7 +25,7 @@ from payments.pi import http
 from tests.catalog.goods import codes, product, variant
 from tests.catalog.office import address, errors, form_on, submit
 from tests.payments.page import Page
-from tests.payments.staff_room import chief, deed_url, list_url, page_url
+from tests.payments.staff_room import action_url, chief, list_url, page_url
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ def bought(mallory: Page) -> Order:
     PiPayment.objects.update(attention=EVIL)
     found = Order.objects.get(reference=order["reference"])
     client = chief(f"carol {EVIL}")
-    client.post(deed_url(found, "flag_refund"), {"note": EVIL})
+    client.post(action_url(found, "flag_refund"), {"note": EVIL})
     return found
 
 
@@ -84,7 +84,7 @@ def pages_for_staff(order: Order) -> Iterator[str]:
     paths = [page_url(row) for row in rows] + [
         list_url(m) for m in (Order, PiPayment, Refund, Pioneer, Event)
     ]
-    paths += [deed_url(order, "ship"), deed_url(order, "flag_refund"), list_url(Order) + "clean-up/"]
+    paths += [action_url(order, "ship"), action_url(order, "flag_refund"), list_url(Order) + "clean-up/"]
     paths += [address(name, "changelist") for name in ("product", "variant", "category", "deliverycode")]
     gift = Product.objects.get(slug="gift")
     paths += [address("product", "change", gift.pk), address("product", "delete", gift.pk)]
@@ -297,7 +297,7 @@ def test_a_link_is_followed_neither_for_a_browser_nor_for_pi(alice: Page, watch:
     lie = {"identifier": identifier, "transaction": {"txid": txid, "verified": True, "_link": LINK}}
     alice.pi.tamper(identifier, transaction={"txid": txid, "verified": True, "_link": LINK})
     alice.post("/payments/incomplete", {"payment": lie | {"_link": LINK, "callback_url": LINK}})
-    chief().post(deed_url(order.payments.get(), "look_on_chain"))
+    chief().post(action_url(order.payments.get(), "look_on_chain"))
 
     assert watch.asked == []
     assert {call.path.split("/")[1] for call in alice.pi.calls} == {"v2", "horizon"}

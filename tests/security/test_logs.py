@@ -29,7 +29,7 @@ from pi_simulator.faults import OFF_THE_WIRE, Kind
 from pi_simulator.server import running
 from storefront.downloads import download_url
 from tests.payments.page import Page
-from tests.payments.staff_room import deed_url
+from tests.payments.staff_room import action_url
 
 pytestmark = pytest.mark.django_db
 
@@ -199,7 +199,7 @@ def staff_at_work(alice: Page) -> list[str]:
     client = Client()
     for password in (MISTYPED, PASSWORD):
         client.post("/admin/login/", {"username": "carol", "password": password, "next": "/admin/"})
-    client.post(deed_url(order, "ask_pi"))
+    client.post(action_url(order, "ask_pi"))
     codes = {"new_codes": "CODE-PASTED-1\nCODE-PASTED-2"}
     voucher = DeliveryCode.objects.first().variant
     client.post(

@@ -1,4 +1,4 @@
-"""What staff do from the admin: each deed by its button and by its list, with permission and without."""
+"""What staff do from the admin: each action by its button and by its list, with permission and without."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from payments.admin import actions, base
-from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.admin.actions import ORDER_ACTIONS, PAYMENT_ACTIONS, REFUND_ACTIONS
 from payments.domain import refunds
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import Overtaken
@@ -31,8 +31,8 @@ from tests.payments.staff_room import (
     VIEW,
     Row,
     act,
+    action_url,
     chief,
-    deed_url,
     list_url,
     logged,
     member,
@@ -46,9 +46,9 @@ pytestmark = pytest.mark.django_db
 
 @dataclass(frozen=True)
 class Case:
-    """A story, the deed that follows, and what is true then."""
+    """A story, the action that follows, and what is true then."""
 
-    deed: str
+    action: str
     permission: str
     begin: Callable[[Page], Row]
     status: str
@@ -146,25 +146,25 @@ CASES = (
 
 
 def name(case: Case) -> str:
-    return f"{case.deed}-{case.begin.__name__}"
+    return f"{case.action}-{case.begin.__name__}"
 
 
-every_deed = pytest.mark.parametrize("case", CASES, ids=name)
+every_action = pytest.mark.parametrize("case", CASES, ids=name)
 
 
-def test_every_deed_has_a_case() -> None:
-    names = [deed.name for deed in (*ORDER_DEEDS, *PAYMENT_DEEDS, *REFUND_DEEDS)]
+def test_every_action_has_a_case() -> None:
+    names = [action.name for action in (*ORDER_ACTIONS, *PAYMENT_ACTIONS, *REFUND_ACTIONS)]
 
-    assert sorted(case.deed for case in CASES) == sorted(names)
+    assert sorted(case.action for case in CASES) == sorted(names)
 
 
-@every_deed
-def test_a_button_does_its_deed_by_name(alice: Page, case: Case) -> None:
+@every_action
+def test_a_button_does_its_action_by_name(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     client = member("cleo", case.permission)
-    assert case.deed in [deed.name for deed in client.get(page_url(row)).context["deeds"]]
+    assert case.action in [action.name for action in client.get(page_url(row)).context["staff_actions"]]
 
-    response = client.post(deed_url(row, case.deed), {"note": case.note}, follow=True)
+    response = client.post(action_url(row, case.action), {"note": case.note}, follow=True)
 
     row.refresh_from_db()
     assert row.status == case.status
@@ -172,34 +172,36 @@ def test_a_button_does_its_deed_by_name(alice: Page, case: Case) -> None:
     assert response.redirect_chain == [(page_url(row), 302)]
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.deed != "look_on_chain"], ids=name)
+@pytest.mark.parametrize("case", [case for case in CASES if case.action != "look_on_chain"], ids=name)
 def test_what_is_changed_is_written_down_twice(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     client = member("cleo", case.permission)
 
-    client.post(deed_url(row, case.deed), {"note": case.note})
+    client.post(action_url(row, case.action), {"note": case.note})
 
     authors = set(Event.objects.values_list("actor", "cause"))
-    label = next(d.label for d in (*ORDER_DEEDS, *PAYMENT_DEEDS, *REFUND_DEEDS) if d.name == case.deed)
-    assert ("staff cleo", case.deed) in authors
+    label = next(
+        d.label for d in (*ORDER_ACTIONS, *PAYMENT_ACTIONS, *REFUND_ACTIONS) if d.name == case.action
+    )
+    assert ("staff cleo", case.action) in authors
     assert logged() == [("cleo", str(row), f"{label}: {case.told}")]
 
 
-@every_deed
-def test_without_the_permission_there_is_no_button_and_no_deed(alice: Page, case: Case) -> None:
+@every_action
+def test_without_the_permission_there_is_no_button_and_no_action(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     others = {other.permission for other in CASES} - {case.permission}
     client = member("cleo", *others)
     before, asked = everything(), acts(alice.pi)
 
     statuses = [
-        client.get(deed_url(row, case.deed)).status_code,
-        client.post(deed_url(row, case.deed), {"note": case.note}).status_code,
+        client.get(action_url(row, case.action)).status_code,
+        client.post(action_url(row, case.action), {"note": case.note}).status_code,
     ]
-    act(client, type(row), case.deed, row, note=case.note, confirmed="yes")
+    act(client, type(row), case.action, row, note=case.note, confirmed="yes")
 
     assert statuses == [403, 403]
-    assert case.deed not in [deed.name for deed in client.get(page_url(row)).context["deeds"]]
+    assert case.action not in [action.name for action in client.get(page_url(row)).context["staff_actions"]]
     assert (everything(), acts(alice.pi), logged()) == (before, asked, [])
 
 
@@ -213,60 +215,60 @@ def test_whoever_may_not_look_may_not_do_either(alice: Page, case: Case) -> None
     User.objects.get().user_permissions.filter(codename__in=VIEW).delete()
     before = everything()
 
-    assert client.post(deed_url(row, case.deed), {"note": case.note}).status_code == 403
+    assert client.post(action_url(row, case.action), {"note": case.note}).status_code == 403
     assert everything() == before
 
 
-@every_deed
+@every_action
 def test_strangers_are_asked_to_sign_in(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     before = everything()
 
-    response = Client().post(deed_url(row, case.deed), {"note": case.note})
+    response = Client().post(action_url(row, case.action), {"note": case.note})
 
     assert response["Location"].startswith("/admin/login/")
     assert everything() == before
 
 
-@every_deed
+@every_action
 def test_a_form_from_elsewhere_is_refused(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("carol"))
     before = everything()
 
-    response = client.post(deed_url(row, case.deed), {"note": case.note})
+    response = client.post(action_url(row, case.action), {"note": case.note})
 
     assert response.status_code == 403
     assert everything() == before
 
 
-@every_deed
-def test_before_a_deed_it_is_said_what_will_happen(alice: Page, case: Case) -> None:
+@every_action
+def test_before_an_action_it_is_said_what_will_happen(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     before = everything()
 
-    response = chief().get(deed_url(row, case.deed))
+    response = chief().get(action_url(row, case.action))
 
-    text, deed = text_of(response), response.context["deed"]
-    assert deed.explanation in text
+    text, action = text_of(response), response.context["action"]
+    assert action.explanation in text
     assert str(row) in text
-    assert f"[{deed.label}]" in text
+    assert f"[{action.label}]" in text
     assert everything() == before
 
 
 @pytest.mark.parametrize(
-    ("deed", "begin"),
+    ("action", "begin"),
     [("flag_refund", _paid), ("flag_refund", _payment_of(_paid)), ("reject_refund", _requested)],
 )
 @pytest.mark.parametrize("note", ["", "   ", "\x00", "x" * 201])
 def test_what_needs_a_reason_is_not_done_without(
-    alice: Page, deed: str, begin: Callable[[Page], Row], note: str
+    alice: Page, action: str, begin: Callable[[Page], Row], note: str
 ) -> None:
     row = begin(alice)
     before = everything()
 
-    response = chief().post(deed_url(row, deed), {"note": note})
+    response = chief().post(action_url(row, action), {"note": note})
 
     assert response.status_code == 200
     assert response.context["form"].errors
@@ -276,7 +278,7 @@ def test_what_needs_a_reason_is_not_done_without(
 def test_the_reason_of_a_refund_is_kept(alice: Page) -> None:
     order = alice.buy({"mug": 1})
 
-    chief().post(deed_url(order, "flag_refund"), {"note": "it broke"})
+    chief().post(action_url(order, "flag_refund"), {"note": "it broke"})
 
     refund = Refund.objects.get()
     assert (refund.reason, refund.asked_by, refund.status) == ("it broke", "staff carol", "requested")
@@ -303,7 +305,7 @@ def _unpaid(page: Page) -> Order:
 
 
 @pytest.mark.parametrize(
-    ("deed", "begin", "told"),
+    ("action", "begin", "told"),
     [
         ("ship", _going_back, "Its money is on its way back to the buyer: the goods must stay here."),
         ("ship", _unpaid, "Only a paid order can be shipped; this one is waiting for payment."),
@@ -319,18 +321,18 @@ def _unpaid(page: Page) -> Order:
     ],
 )
 def test_what_cannot_be_done_is_explained(
-    alice: Page, deed: str, begin: Callable[[Page], Row], told: str
+    alice: Page, action: str, begin: Callable[[Page], Row], told: str
 ) -> None:
     row = begin(alice)
 
-    response = chief().post(deed_url(row, deed), {"note": "x"}, follow=True)
+    response = chief().post(action_url(row, action), {"note": "x"}, follow=True)
 
     assert messages_of(response) == [f"{row}: {told}"]
     assert logged() == []
 
 
 @pytest.mark.parametrize(
-    ("deed", "begin", "told"),
+    ("action", "begin", "told"),
     [
         ("ask_pi", _signed, "Pi gave no clear answer. Nothing is lost; try again in a minute."),
         ("ask_pi", _payment_of(_signed), "Pi gave no clear answer. Nothing is lost; try again in a minute."),
@@ -340,13 +342,13 @@ def test_what_cannot_be_done_is_explained(
 )
 @pytest.mark.parametrize("fault", ["down", "html", "malformed", "nonsense", "lose_answer"])
 def test_an_outage_is_told_and_nothing_breaks(
-    alice: Page, deed: str, begin: Callable[[Page], Row], told: str, fault: str
+    alice: Page, action: str, begin: Callable[[Page], Row], told: str, fault: str
 ) -> None:
     row = begin(alice)
     alice.pi.faults.add(fault)
     before = everything()
 
-    response = chief().post(deed_url(row, deed), follow=True)
+    response = chief().post(action_url(row, action), follow=True)
 
     assert [message.partition(" (")[0] for message in messages_of(response)] == [f"{row}: {told}"]
     assert (everything(), logged()) == (before, [])
@@ -365,7 +367,7 @@ def test_what_pi_says_is_told_in_our_words(alice: Page, answer: dict[str, object
     order = _signed(alice)
     alice.pi.faults.add("refuse", **answer)
 
-    response = chief().post(deed_url(order, "ask_pi"), follow=True)
+    response = chief().post(action_url(order, "ask_pi"), follow=True)
 
     assert [message.partition(" (")[0] for message in messages_of(response)] == [f"{order}: {told}"]
 
@@ -376,8 +378,8 @@ def test_a_payment_that_pi_does_not_know_is_named(alice: Page) -> None:
     identifier = order.payments.get().identifier
     client = chief()
 
-    of_order = client.post(deed_url(order, "ask_pi"), follow=True)
-    of_payment = client.post(deed_url(order.payments.get(), "ask_pi"), follow=True)
+    of_order = client.post(action_url(order, "ask_pi"), follow=True)
+    of_payment = client.post(action_url(order.payments.get(), "ask_pi"), follow=True)
 
     assert messages_of(of_order)[0].startswith(
         f"{order}: Pi does not know payment {identifier}. The buyer is"
@@ -394,7 +396,7 @@ def test_what_pi_has_forgotten_keeps_nobody_from_the_rest(alice: Page) -> None:
     alice.pi.sign(second)
     alice.pi.faults.add("refuse", path=cancelled, status=404, body={"error": "payment_not_found"})
 
-    response = chief().post(deed_url(order, "ask_pi"), follow=True)
+    response = chief().post(action_url(order, "ask_pi"), follow=True)
 
     assert messages_of(response) == [f"{order}: Paid. 1 parcel waits to be shipped."]
 
@@ -408,7 +410,7 @@ def test_what_has_failed_keeps_nobody_from_the_rest(alice: Page) -> None:
     alice.pi.record_transaction(old)
     alice.pi.faults.add("refuse", path=f"{new}/complete", status=400, body={"error": "cancelled_payment"})
 
-    chief().post(deed_url(Order.objects.get(), "ask_pi"), follow=True)
+    chief().post(action_url(Order.objects.get(), "ask_pi"), follow=True)
 
     assert (status_of(new), status_of(old)) == ("failed", "completed")
 
@@ -417,7 +419,7 @@ def test_what_pi_refuses_is_told(alice: Page) -> None:
     order = _being_paid(alice)
     alice.pi.faults.add("refuse", path="cancel", status=400, body={"error": "forbidden_today"})
 
-    response = chief().post(deed_url(order, "cancel_order"), follow=True)
+    response = chief().post(action_url(order, "cancel_order"), follow=True)
 
     (message,) = messages_of(response)
     assert message.startswith(f"{order}: Pi refused. (POST /payments/")
@@ -437,9 +439,9 @@ def test_bad_luck_is_told(alice: Page, monkeypatch: pytest.MonkeyPatch, error: E
     def fail(*args: object, **more: object) -> None:
         raise error
 
-    monkeypatch.setattr(actions.staff, "ship", fail)
+    monkeypatch.setattr(actions.decisions, "ship", fail)
 
-    response = chief().post(deed_url(order, "ship"), follow=True)
+    response = chief().post(action_url(order, "ship"), follow=True)
 
     assert messages_of(response) == [f"{order}: {told}"]
 
@@ -483,7 +485,7 @@ def test_asking_gives_nothing_up(alice: Page) -> None:
     assert payment.status == "approved"
 
 
-def test_a_deed_on_a_list_is_confirmed_first(alice: Page, bob: Page) -> None:
+def test_an_action_on_a_list_is_confirmed_first(alice: Page, bob: Page) -> None:
     first, second = _paid(alice), _paid(bob)
     client = chief()
     before = everything()
@@ -495,7 +497,7 @@ def test_a_deed_on_a_list_is_confirmed_first(alice: Page, bob: Page) -> None:
     assert everything() == before
 
 
-def test_a_confirmed_deed_is_done_to_every_row(alice: Page, bob: Page) -> None:
+def test_a_confirmed_action_is_done_to_every_row(alice: Page, bob: Page) -> None:
     first, second = _paid(alice), _paid(bob)
 
     response = act(chief(), Order, "ship", first, second, confirmed="yes", note="DHL")
@@ -534,12 +536,12 @@ def test_refunds_are_rejected_from_their_list(alice: Page, bob: Page) -> None:
     }
 
 
-@pytest.mark.parametrize("deed", ["honour", "cancel_order"])
-def test_what_needs_a_look_at_the_order_is_not_on_the_list(alice: Page, deed: str) -> None:
+@pytest.mark.parametrize("action", ["honour", "cancel_order"])
+def test_what_needs_a_look_at_the_order_is_not_on_the_list(alice: Page, action: str) -> None:
     order = _in_review(alice)
     before = everything()
 
-    response = act(chief(), Order, deed, order, confirmed="yes")
+    response = act(chief(), Order, action, order, confirmed="yes")
 
     assert messages_of(response) == ["No action selected."]
     assert everything() == before
@@ -577,7 +579,7 @@ def test_when_pi_is_down_the_others_are_not_tried(alice: Page, bob: Page) -> Non
     assert messages_of(response)[1] == "The others were not tried, because they would fare the same."
 
 
-def test_after_a_deed_on_a_list_one_is_back_on_it(alice: Page) -> None:
+def test_after_an_action_on_a_list_one_is_back_on_it(alice: Page) -> None:
     response = act(chief(), Order, "ship", _paid(alice), confirmed="yes")
 
     assert response.redirect_chain == [(list_url(Order), 302)]
@@ -601,7 +603,7 @@ def test_looking_on_the_chain_is_logged_and_changes_nothing(alice: Page) -> None
     payment = alice.buy({"mug": 1}).payments.get()
     before = everything()
 
-    chief().post(deed_url(payment, "look_on_chain"))
+    chief().post(action_url(payment, "look_on_chain"))
 
     told = "The chain shows it: 1.5 π arrived in our wallet, for this payment."
     assert logged() == [("carol", str(payment), f"Look on the chain: {told}")]
@@ -628,7 +630,7 @@ def test_the_chain_is_compared_with_the_payment(alice: Page, changes: dict[str, 
     PiPayment.objects.update(**changes)
     before = everything()
 
-    response = chief().post(deed_url(payment, "look_on_chain"), follow=True)
+    response = chief().post(action_url(payment, "look_on_chain"), follow=True)
 
     payment.refresh_from_db()
     assert messages_of(response) == [f"{payment}: {told}"]
@@ -639,7 +641,7 @@ def test_money_that_went_to_another_wallet_is_noticed(alice: Page, settings: Set
     payment = alice.buy({"mug": 1}).payments.get()
     settings.PI_WALLET_ADDRESS = "G" + "A" * 55
 
-    response = chief().post(deed_url(payment, "look_on_chain"), follow=True)
+    response = chief().post(action_url(payment, "look_on_chain"), follow=True)
 
     assert messages_of(response) == [
         f"{payment}: The chain shows the transaction, but it went to another wallet."
@@ -650,6 +652,6 @@ def test_a_chain_that_cannot_be_asked_is_told(alice: Page) -> None:
     payment = alice.buy({"mug": 1}).payments.get()
     alice.pi.faults.add("html")
 
-    response = chief().post(deed_url(payment, "look_on_chain"), follow=True)
+    response = chief().post(action_url(payment, "look_on_chain"), follow=True)
 
     assert "no clear answer" in messages_of(response)[0]

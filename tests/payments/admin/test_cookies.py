@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.payments.page import Page
-from tests.payments.staff_room import deed_url
+from tests.payments.staff_room import action_url
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ def test_the_admins_cookies_go_to_the_admin_alone(alice: Page) -> None:
 
     client.get("/admin/login/")
     client.post("/admin/login/", {"username": "carol", "password": "tells nobody"})
-    client.post(deed_url(order, "ask_pi"))
+    client.post(action_url(order, "ask_pi"))
 
     paths = {name: cookie["path"] for name, cookie in client.cookies.items()}
     assert paths == {"csrftoken": "/admin/", "sessionid": "/admin/"}

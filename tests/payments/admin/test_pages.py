@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from payments.admin.actions import ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS
+from payments.admin.actions import ORDER_ACTIONS, PAYMENT_ACTIONS, REFUND_ACTIONS
 from payments.domain import decisions
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.templatetags.staff import explorer_url
@@ -18,8 +18,8 @@ from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, p
 from tests.payments.page import Page
 from tests.payments.staff_room import (
     Row,
+    action_url,
     chief,
-    deed_url,
     list_url,
     logged,
     member,
@@ -190,9 +190,9 @@ def test_nothing_is_changed_by_looking(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
     alice.approved({"mug": 1})
     rows = (order, order.payments.get(), Refund.objects.get())
-    deeds = zip(rows, (ORDER_DEEDS, PAYMENT_DEEDS, REFUND_DEEDS), strict=True)
+    staff_actions = zip(rows, (ORDER_ACTIONS, PAYMENT_ACTIONS, REFUND_ACTIONS), strict=True)
     urls = [page_url(row) for row in rows] + [list_url(type(row)) for row in rows]
-    urls += [deed_url(row, deed.name) for row, of_row in deeds for deed in of_row]
+    urls += [action_url(row, action.name) for row, of_row in staff_actions for action in of_row]
     urls += [list_url(Order) + "clean-up/", "/admin/"]
     client = chief()
     before, asked = everything(), len(alice.pi.calls)
@@ -286,7 +286,7 @@ def test_whoever_may_only_look_has_nothing_to_press(alice: Page, viewer: Client,
     page = viewer.get(page_url(row))
     answer = viewer.post(page_url(row), {"attention": "x", "initial-attention": ""})
 
-    assert (page.context["deeds"], re.findall(r"\[(.*?)\]", text_of(page))) == ([], [])
+    assert (page.context["staff_actions"], re.findall(r"\[(.*?)\]", text_of(page))) == ([], [])
     assert answer.status_code == 403
     assert everything() == before
 
@@ -317,7 +317,7 @@ def test_pages_bring_no_script_and_no_style_of_their_own(alice: Page, path: str)
 def test_a_message_waits_until_it_is_read(alice: Page) -> None:
     order = alice.buy({"mug": 1})
     client = chief()
-    client.post(deed_url(order, "ask_pi"))
+    client.post(action_url(order, "ask_pi"))
 
     response = client.get(page_url(order))
 
@@ -328,13 +328,13 @@ def test_a_refund_that_is_approved_offers_no_rejection(alice: Page) -> None:
     paid_after_cancel(alice, {"mug": 1})
     refund = approve(Refund.objects.get())
 
-    assert chief().get(page_url(refund)).context["deeds"] == []
+    assert chief().get(page_url(refund)).context["staff_actions"] == []
 
 
 def test_an_unverified_payment_can_be_asked_about(alice: Page) -> None:
     order = unverified(alice, {"mug": 1})
 
-    labels = [deed.label for deed in chief().get(page_url(order)).context["deeds"]]
+    labels = [action.label for action in chief().get(page_url(order)).context["staff_actions"]]
 
     assert labels == ["Ask Pi again", "Hand the goods over"]
 

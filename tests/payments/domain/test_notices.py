@@ -19,7 +19,7 @@ from payments.statuses import PASSING_NOTICES, Notice
 from tests.payments import rows
 from tests.payments.desk import asking, cancel, doubted_after, paid_after_cancel, pay_again, unverified
 from tests.payments.page import Page
-from tests.payments.staff_room import deed_url, page_url
+from tests.payments.staff_room import action_url, page_url
 
 pytestmark = pytest.mark.django_db
 
@@ -134,7 +134,7 @@ def test_the_page_shows_the_notice_beside_what_colleagues_wrote(alice: Page, adm
 
     assert Notice.UNUSABLE_MONEY.label in page
     assert "Alice phoned" in page
-    assert deed_url(order, "dismiss_notice").partition("/do/")[2] in page
+    assert action_url(order, "dismiss_notice").partition("/do/")[2] in page
 
 
 # Sentences decide nothing ------------------------------------------------------------------------------

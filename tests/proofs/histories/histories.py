@@ -54,8 +54,8 @@ BUY_NOW: dict[str, tuple[dict[str, Any], str]] = {
     "what is not for sale": ({"productId": "moon"}, "1"),
     "nothing that we know": ({"nonsense": True}, "1"),
 }
-ORDER_DEEDS = {deed.name: deed for deed in actions.ORDER_DEEDS}
-PAYMENT_DEEDS = {deed.name: deed for deed in actions.PAYMENT_DEEDS}
+ORDER_ACTIONS = {action.name: action for action in actions.ORDER_ACTIONS}
+PAYMENT_ACTIONS = {action.name: action for action in actions.PAYMENT_ACTIONS}
 CALLBACKS = ("approve", "complete", "cancel", "incomplete", "error")
 SPANS = {
     "half a minute": timedelta(seconds=30),
@@ -237,7 +237,7 @@ class Histories(RuleBasedStateMachine):
             lambda: self.shop.pi.sign(one.identifier, recorded=False),
         )
         if meanwhile == "staff":
-            self._deed(actions.CANCEL_ORDER, Order.objects.filter(payments__identifier=one.identifier), 0)
+            self._action(actions.CANCEL_ORDER, Order.objects.filter(payments__identifier=one.identifier), 0)
         elif meanwhile == "the buyer":
             words = f"{one.tab.name}: cancel order"
             self.shop.step(words, lambda: self.people.ask_about_order(one.tab, "cancel order"))
@@ -321,20 +321,20 @@ class Histories(RuleBasedStateMachine):
     # Staff -----------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.people.tabs)
-    @rule(deed=one_of(tuple(ORDER_DEEDS)), number=NTH)
-    def staff_act_on_an_order(self, deed: str, number: int) -> None:
-        self._deed(ORDER_DEEDS[deed], Order.objects.order_by("pk"), number)
+    @rule(action=one_of(tuple(ORDER_ACTIONS)), number=NTH)
+    def staff_act_on_an_order(self, action: str, number: int) -> None:
+        self._action(ORDER_ACTIONS[action], Order.objects.order_by("pk"), number)
 
     @precondition(lambda self: self.people.begun)
-    @rule(deed=one_of(tuple(PAYMENT_DEEDS)), number=NTH)
-    def staff_act_on_a_payment(self, deed: str, number: int) -> None:
-        self._deed(PAYMENT_DEEDS[deed], PiPayment.objects.order_by("pk"), number)
+    @rule(action=one_of(tuple(PAYMENT_ACTIONS)), number=NTH)
+    def staff_act_on_a_payment(self, action: str, number: int) -> None:
+        self._action(PAYMENT_ACTIONS[action], PiPayment.objects.order_by("pk"), number)
 
     @precondition(lambda self: Refund.objects.exists())
     @rule(number=NTH, reject=st.booleans())
     def staff_decide_a_refund(self, number: int, reject: bool) -> None:
         if reject:
-            self._deed(actions.REJECT_REFUND, Refund.objects.order_by("pk"), number)
+            self._action(actions.REJECT_REFUND, Refund.objects.order_by("pk"), number)
         else:
             refund = nth(list(Refund.objects.order_by("pk")), number)
             self.shop.step(f"dora approves refund {refund}", lambda: self.people.approve_refund(refund))
@@ -437,10 +437,10 @@ class Histories(RuleBasedStateMachine):
         """Mostly it is a payment that is not over yet."""
         return self.people.those("open", "approved", "unheard", "signed", "doubted") or self.people.begun
 
-    def _deed(self, deed: actions.Deed, rows: Any, number: int) -> None:
+    def _action(self, action: actions.StaffAction, rows: Any, number: int) -> None:
         if rows:
-            row = nth([row for row in rows if deed.fits(row)] or list(rows), number)
-            self.shop.step(f"staff: {deed.label}: {row}", lambda: self.people.do(deed, row))
+            row = nth([row for row in rows if action.fits(row)] or list(rows), number)
+            self.shop.step(f"staff: {action.label}: {row}", lambda: self.people.do(action, row))
 
     def _arm(self, fault: Mapping[str, Any], **more: Any) -> None:
         self.shop.pi.faults.add(**fault, **more)

@@ -18,7 +18,7 @@ from django.db.models import F
 from catalog import stock
 from catalog.models import DeliveryCode, Product, Variant
 from payments.admin import actions
-from payments.admin.actions import Deed
+from payments.admin.actions import StaffAction
 from payments.domain import reconciliation
 from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
 from payments.models import Order, PiPayment, Refund
@@ -285,10 +285,10 @@ class People:
 
     # Staff -----------------------------------------------------------------------------------------------
 
-    def do(self, deed: Deed, row: Order | PiPayment | Refund) -> str:
+    def do(self, action: StaffAction, row: Order | PiPayment | Refund) -> str:
         """The admin's own road; unexpected failures are raised by it."""
-        by = Author("staff carol", deed.name)
-        outcome = self.shop.ours(lambda: actions.attempt(deed, row, by=by, note="a note"))
+        by = Author("staff carol", action.name)
+        outcome = self.shop.ours(lambda: actions.attempt(action, row, by=by, note="a note"))
         for text in ("The database was busy", "It changed at the same moment"):
             self.shop.expect(self.shop.rivals or text not in outcome.text, outcome.text)
         return outcome.text
