@@ -17,7 +17,7 @@ from django.urls import reverse
 # The formats that every browser shows, and no extension that a server could take for a page or a script.
 PICTURES = ("jpg", "jpeg", "png", "gif", "webp", "avif")
 # The smallest amount that Pi's chain can express (7 decimal places).
-SMALLEST_AMOUNT = Decimal("0.0000001")
+MIN_AMOUNT = Decimal("0.0000001")
 # Only codes of this many characters show their end: a shorter one could be guessed from it.
 SHORTEST_SHOWN_CODE = 12
 
@@ -147,7 +147,7 @@ class Variant(models.Model):
         "price in Pi",
         max_digits=15,
         decimal_places=7,
-        validators=[MinValueValidator(SMALLEST_AMOUNT)],
+        validators=[MinValueValidator(MIN_AMOUNT)],
     )
     tracked = models.BooleanField(
         default=True, help_text="Count the stock. Without it the variant never sells out."

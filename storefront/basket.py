@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from catalog.models import Delivery, Variant
-from payments.domain.ordering import MOST_LINES, MOST_UNITS
+from payments.domain.ordering import MAX_LINES, MAX_UNITS
 
 # `sku:quantity`, as many times as there are lines.
 LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):([1-9][0-9]{0,5})")
@@ -76,8 +76,8 @@ def read_basket(texts: Iterable[str], *, buy_now: bool = False) -> Basket:
     """This will look up what the browser put into its basket. What makes no sense is left out."""
     wanted: dict[str, int] = {}
     for text in texts:
-        if (match := LINE.fullmatch(text)) and len(wanted) < MOST_LINES:
-            wanted[match[1]] = min(int(match[2]), MOST_UNITS)
+        if (match := LINE.fullmatch(text)) and len(wanted) < MAX_LINES:
+            wanted[match[1]] = min(int(match[2]), MAX_UNITS)
     variants = {
         variant.sku: variant
         for variant in Variant.objects.filter(sku__in=wanted, product__published=True)
@@ -90,4 +90,4 @@ def read_basket(texts: Iterable[str], *, buy_now: bool = False) -> Basket:
 
 def most(variant: Variant) -> int:
     """Return how many units one order can ask for now."""
-    return MOST_UNITS if variant.available is None else min(variant.available, MOST_UNITS)
+    return MAX_UNITS if variant.available is None else min(variant.available, MAX_UNITS)

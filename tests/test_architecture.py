@@ -36,7 +36,7 @@ RULES_OF_THE_SHOP = ("payments.domain", "payments.moves", "payments.statuses", "
 
 RECORDS = ("Order", "PiPayment", "Refund")
 WRITERS = ("update", "create", "get_or_create", "update_or_create")
-MOST_LINES = 500
+MAX_LINES = 500
 
 
 @dataclass(frozen=True)
@@ -272,8 +272,8 @@ def a_file_is_read_in_one_sitting(module: Module) -> Iterator[str]:
     """Long files are where history piled up. Two rooms serve better."""
     if module.package in (*SHOP, SIMULATOR):
         lines = len(module.source.splitlines())
-        if lines > MOST_LINES:
-            yield f"has {lines} lines, more than {MOST_LINES}"
+        if lines > MAX_LINES:
+            yield f"has {lines} lines, more than {MAX_LINES}"
 
 
 # What they look for ----------------------------------------------------------------------------------
@@ -519,10 +519,10 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
     an_amount_is_written_in_one_place: [
         ("payments/models.py", "text = f'{self.amount.normalize():f} π'"),
         ("payments/models.py", "text = str(amount.normalize())"),
-        ("catalog/forms.py", "text = f'{SMALLEST_AMOUNT:f}'"),
+        ("catalog/forms.py", "text = f'{MIN_AMOUNT:f}'"),
     ],
     a_file_is_read_in_one_sitting: [
-        ("payments/api/views.py", "x = 1\n" * (MOST_LINES + 1)),
+        ("payments/api/views.py", "x = 1\n" * (MAX_LINES + 1)),
     ],
 }
 
@@ -606,7 +606,7 @@ LET_PASS: dict[Rule, list[tuple[str, str]]] = {
         ("payments/domain/reconciliation.py", "text = f'{seconds:.1f} seconds'"),
     ],
     a_file_is_read_in_one_sitting: [
-        ("payments/api/views.py", "x = 1\n" * MOST_LINES),
+        ("payments/api/views.py", "x = 1\n" * MAX_LINES),
     ],
 }
 

@@ -19,7 +19,7 @@ from django.core.validators import MaxLengthValidator
 from catalog import stock
 from catalog.admin import publishing
 from catalog.amounts import format_pi
-from catalog.models import SMALLEST_AMOUNT, Delivery, DeliveryCode, Product, SavedForm, Variant
+from catalog.models import MIN_AMOUNT, Delivery, DeliveryCode, Product, SavedForm, Variant
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -124,7 +124,7 @@ class VariantForm(SharedForm):
     class Meta:
         # A file for sale has no public address, so the default widget has nothing to link to.
         widgets = {"price": PriceInput, "file": forms.FileInput}
-        error_messages = {"price": {"min_value": f"The lowest price is {format_pi(SMALLEST_AMOUNT)}."}}
+        error_messages = {"price": {"min_value": f"The lowest price is {format_pi(MIN_AMOUNT)}."}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

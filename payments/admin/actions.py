@@ -30,7 +30,7 @@ from payments.statuses import UNFINISHED, Cause, OrderStatus, PaymentStatus, Ref
 logger = logging.getLogger(__name__)
 
 # So many payments of one order are asked about at once, the latest: a buyer may have begun any number.
-MOST_ASKED = 5
+MAX_ASKED = 5
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _asking() -> PiClient:
 
 
 def _ask_about_order(order: Order, by: Author, note: str) -> str:
-    pi, payments = _asking(), order.payments.order_by("-id")[:MOST_ASKED]
+    pi, payments = _asking(), order.payments.order_by("-id")[:MAX_ASKED]
     if not payments:
         raise decisions.Declined("Nobody has begun to pay it.")
     missing = [payment for payment in payments if not _is_known(payment, pi=pi, by=by)]
@@ -192,11 +192,11 @@ def _dismiss(row: Order | PiPayment, by: Author, note: str) -> str:
 
 
 def _true_of_order(order: Order) -> str:
-    return summary.of_order(Order.objects.get(pk=order.pk))
+    return summary.describe_order(Order.objects.get(pk=order.pk))
 
 
 def _true_of_payment(payment: PiPayment) -> str:
-    return summary.of_payment(PiPayment.objects.get(pk=payment.pk))
+    return summary.describe_payment(PiPayment.objects.get(pk=payment.pk))
 
 
 def _may_flag(payment: PiPayment) -> bool:
@@ -208,7 +208,7 @@ def _may_flag(payment: PiPayment) -> bool:
 # The table ---------------------------------------------------------------------------------------------
 
 ASK_EXPLANATION = "Pi's own record is looked at, and whatever it shows is done: nothing is given up."
-LATEST_EXPLANATION = f" Of an order the {MOST_ASKED} latest payments; earlier ones on their own pages."
+LATEST_EXPLANATION = f" Of an order the {MAX_ASKED} latest payments; earlier ones on their own pages."
 
 DISMISS_EXPLANATION = "The shop's notice has been seen: it goes, and the timeline keeps it."
 

@@ -47,7 +47,7 @@ else:
 Actions = dict[str, tuple[Callable[..., str], str, str] | None]
 
 # What one click may take at most: rows, and seconds after which no further row is begun.
-MOST_ROWS = 50
+MAX_ROWS = 50
 SECONDS = 12
 
 
@@ -85,7 +85,7 @@ class StaffAdmin(ModelAdmin[Row]):
     """Read-only, with buttons on the page of a row and actions on lists; both lead to `carry_out`."""
 
     staff_actions: ClassVar[tuple[StaffAction, ...]] = ()
-    list_per_page = MOST_ROWS
+    list_per_page = MAX_ROWS
     show_full_result_count = False
     view_on_site = False
     change_form_template = "admin/payments/change_form.html"
@@ -169,9 +169,9 @@ class StaffAdmin(ModelAdmin[Row]):
 
     def _action(self, action: StaffAction) -> Callable[..., Any]:
         def act(self: StaffAdmin[Row], request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse | None:
-            rows = list(queryset[: MOST_ROWS + 1])
-            if len(rows) > MOST_ROWS:
-                messages.warning(request, f"At most {MOST_ROWS} at once: select fewer. Nothing was changed.")
+            rows = list(queryset[: MAX_ROWS + 1])
+            if len(rows) > MAX_ROWS:
+                messages.warning(request, f"At most {MAX_ROWS} at once: select fewer. Nothing was changed.")
                 return None
             is_confirmed = action.is_harmless or "confirmed" in request.POST
             form = NoteForm(action, request.POST if is_confirmed else None)

@@ -123,7 +123,7 @@ class OrderAdmin(WithAttention[Order]):
         return super().get_search_results(request, queryset, search_term)
 
     def true_of(self, row: Order) -> str:
-        return summary.of_order(row)
+        return summary.describe_order(row)
 
     def panel(self, row: Order) -> dict[str, Any]:
         prefetch_related_objects([row], "lines__codes__code", "payments__refunds", "refunds__payment")
@@ -178,7 +178,7 @@ class OrderAdmin(WithAttention[Order]):
         return super().changelist_view(request, context)
 
     def clean_up_action(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
-        chosen = list(queryset.values_list("pk", flat=True)[: base.MOST_ROWS + 1])
+        chosen = list(queryset.values_list("pk", flat=True)[: base.MAX_ROWS + 1])
         return self.show_clean_up(request, stale_orders().filter(pk__in=chosen))
 
     def clean_up_view(self, request: HttpRequest) -> HttpResponse:
@@ -187,9 +187,9 @@ class OrderAdmin(WithAttention[Order]):
         if request.method != "POST":
             return self.show_clean_up(request, stale_orders())
         chosen = [
-            pk for pk in request.POST.getlist("order")[: base.MOST_ROWS] if re.fullmatch("[0-9]{1,18}", pk)
+            pk for pk in request.POST.getlist("order")[: base.MAX_ROWS] if re.fullmatch("[0-9]{1,18}", pk)
         ]
-        self.clean_up(request, stale_orders().filter(pk__in=chosen[: base.MOST_ROWS]))
+        self.clean_up(request, stale_orders().filter(pk__in=chosen[: base.MAX_ROWS]))
         return HttpResponseRedirect(reverse("admin:payments_order_changelist"))
 
     def show_clean_up(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse:
@@ -199,9 +199,9 @@ class OrderAdmin(WithAttention[Order]):
             "opts": self.opts,
             "title": "Clean up stale orders",
             "rows": [
-                (order, page_of(order), reconciliation.plan(order)) for order in orders[: base.MOST_ROWS]
+                (order, page_of(order), reconciliation.plan(order)) for order in orders[: base.MAX_ROWS]
             ],
-            "left": max(stale - base.MOST_ROWS, 0),
+            "left": max(stale - base.MAX_ROWS, 0),
             "media": self.media,
         }
         return TemplateResponse(request, "admin/payments/clean_up.html", context)
@@ -268,7 +268,7 @@ class PiPaymentAdmin(WithAttention[PiPayment]):
         return super().get_queryset(request).select_related("order").prefetch_related("refunds")
 
     def true_of(self, row: PiPayment) -> str:
-        return summary.of_payment(row)
+        return summary.describe_payment(row)
 
     def panel(self, row: PiPayment) -> dict[str, Any]:
         return {

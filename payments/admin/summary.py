@@ -64,7 +64,7 @@ def sums(order: Order) -> Sums:
     )
 
 
-def of_order(order: Order) -> str:
+def describe_order(order: Order) -> str:
     """Return what is true about the order and what to do, in one or two sentences.
 
     The first one is chosen by the verdict, so that staff and buyer are told the same.
@@ -81,7 +81,7 @@ def of_order(order: Order) -> str:
     return " ".join(sentences)
 
 
-def of_payment(payment: PiPayment) -> str:
+def describe_payment(payment: PiPayment) -> str:
     """Return what is true about the payment and what to do, in one or two sentences."""
     sentence = _PAYMENTS[payment.status]
     if payment.status == PaymentStatus.CREATED and payment.refusal:

@@ -10,13 +10,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from payments.domain.ordering import MOST_LINES, MOST_UNITS, payment_to_create
+from payments.domain.ordering import MAX_LINES, MAX_UNITS, payment_to_create
 from payments.domain.verdict import Verdict, verdict_of
 from payments.models import Order, OrderLine, Pioneer
 from payments.pi.formats import IDENTIFIER
 from payments.statuses import OrderStatus, PaymentStatus, ReviewReason
 
-LONGEST_ACCESS_TOKEN = 2_000
+MAX_ACCESS_TOKEN = 2_000
 
 
 class StrictText(serializers.CharField):
@@ -67,7 +67,7 @@ def txid_field(**options: Any) -> StrictName:
 
 
 def access_token_field(**options: Any) -> StrictText:
-    return StrictText(max_length=LONGEST_ACCESS_TOKEN, required=False, allow_null=True, **options)
+    return StrictText(max_length=MAX_ACCESS_TOKEN, required=False, allow_null=True, **options)
 
 
 class InOneOfSeveralWays(serializers.Serializer[Any]):
@@ -95,7 +95,7 @@ def _object_with(name: str, of: dict[str, Any]) -> dict[str, Any]:
 
 
 @extend_schema_field(
-    _object_with("accessToken", {"type": "string", "minLength": 1, "maxLength": LONGEST_ACCESS_TOKEN})
+    _object_with("accessToken", {"type": "string", "minLength": 1, "maxLength": MAX_ACCESS_TOKEN})
 )
 class AuthResult(serializers.DictField):
     """What `Pi.authenticate` returned. Only the access token is used."""
@@ -111,7 +111,7 @@ class SignInRequest(InOneOfSeveralWays):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = attrs.get("accessToken") or (attrs.get("authResult") or {}).get("accessToken")
-        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_ACCESS_TOKEN:
+        if not isinstance(token, str) or not 0 < len(token) <= MAX_ACCESS_TOKEN:
             raise serializers.ValidationError("accessToken is missing.")
         return {"accessToken": token}
 
@@ -133,7 +133,7 @@ class SignInAnswer(serializers.Serializer[Any]):
 
 class LineRequest(serializers.Serializer[Any]):
     sku = StrictText(max_length=64)
-    quantity = StrictNumber(min_value=1, max_value=MOST_UNITS)
+    quantity = StrictNumber(min_value=1, max_value=MAX_UNITS)
 
 
 class ShippingRequest(serializers.Serializer[Any]):
@@ -145,18 +145,18 @@ class Lines(serializers.ListField):
     """Counted before it is read: a refusal that looks at each of thousands of lines is long in coming."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        if isinstance(data, list) and len(data) > MOST_LINES:
-            self.fail("max_length", max_length=MOST_LINES)
+        if isinstance(data, list) and len(data) > MAX_LINES:
+            self.fail("max_length", max_length=MAX_LINES)
         return super().to_internal_value(data)
 
 
 class OrderRequest(serializers.Serializer[Any]):
-    lines = Lines(child=LineRequest(), min_length=1, max_length=MOST_LINES)
+    lines = Lines(child=LineRequest(), min_length=1, max_length=MAX_LINES)
     shipping = ShippingRequest(required=False, allow_null=True)
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if max(_basket(lines).values()) > MOST_UNITS:
-            raise serializers.ValidationError(f"No more than {MOST_UNITS} of one kind.")
+        if max(_basket(lines).values()) > MAX_UNITS:
+            raise serializers.ValidationError(f"No more than {MAX_UNITS} of one kind.")
         return lines
 
     def basket(self) -> dict[str, int]:

@@ -54,7 +54,7 @@ from payments.statuses import Cause
 
 logger = logging.getLogger(__name__)
 
-LONGEST_KEY = 64  # characters of an Idempotency-Key
+MAX_KEY = 64  # characters of an Idempotency-Key
 
 FAILURES = {
     400: ErrorAnswer,
@@ -253,7 +253,7 @@ class Orders(OrdersView):
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key",
-                {"type": "string", "maxLength": LONGEST_KEY, "pattern": r"^$|\S"},
+                {"type": "string", "maxLength": MAX_KEY, "pattern": r"^$|\S"},
                 location="header",
                 description="One order per key.",
             )
@@ -275,7 +275,7 @@ class Orders(OrdersView):
     @staticmethod
     def _key(request: Request) -> str | None:
         key = request.headers.get("Idempotency-Key")
-        return StrictText(max_length=LONGEST_KEY).run_validation(key) if key else None
+        return StrictText(max_length=MAX_KEY).run_validation(key) if key else None
 
 
 class OneOrder(OrdersView):

@@ -17,7 +17,7 @@ from payments.statuses import PaymentStatus
 SECONDS_PER_ANSWER = 10
 ROWS_AT_ONCE = 200
 # So many without an answer, one after the other, say that Pi cannot be asked now.
-MOST_FAILURES = 5
+MAX_FAILURES = 5
 
 
 class Verdict(enum.Enum):
@@ -42,7 +42,7 @@ def compare_all(*, pause: Callable[[], None]) -> Iterator[Comparison]:
     """This will compare every payment, resting before each, and go on when one cannot be asked about."""
     failures = 0
     for payment in _one_by_one():
-        if failures >= MOST_FAILURES:
+        if failures >= MAX_FAILURES:
             text = "not asked, because Pi could not be asked before"
             yield Comparison(payment.identifier, Verdict.NOT_ASKED, text)
             continue
@@ -50,7 +50,7 @@ def compare_all(*, pause: Callable[[], None]) -> Iterator[Comparison]:
         comparison = compare(payment)
         failures = failures + 1 if comparison.verdict == Verdict.NOT_ASKED else 0
         yield comparison
-    if failures < MOST_FAILURES:
+    if failures < MAX_FAILURES:
         pause()
         yield from _compare_outgoing()
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from catalog.models import Product, Variant
-from payments.domain.ordering import MOST_UNITS, Refused, check_still_offered, write_order
+from payments.domain.ordering import MAX_UNITS, Refused, check_still_offered, write_order
 from payments.models import Order, Pioneer
 from payments.moves import Author, clean
 from payments.pi.client import PaymentRecord
@@ -101,6 +101,6 @@ def _named_sku(name: str) -> str:
 def _quantity(shown: PaymentRecord) -> int:
     quantity = shown.metadata.get("quantity", Decimal(1))
     # A number from Pi's JSON is a Decimal here. Its bounds come first: nobody can compute int(1e999999999).
-    if not isinstance(quantity, Decimal) or not 1 <= quantity <= MOST_UNITS or quantity != int(quantity):
+    if not isinstance(quantity, Decimal) or not 1 <= quantity <= MAX_UNITS or quantity != int(quantity):
         raise Refused("amount_mismatch")
     return int(quantity)

@@ -17,9 +17,9 @@ from catalog.stock import OutOfStock
 from payments.models import Order, OrderLine, Pioneer
 from payments.moves import Author, begin
 
-MOST_LINES = 50
-MOST_UNITS = 999
-LARGEST_TOTAL = Decimal(10) ** 8
+MAX_LINES = 50
+MAX_UNITS = 999
+MAX_TOTAL = Decimal(10) ** 8
 
 
 class Refused(Exception):
@@ -76,7 +76,7 @@ def write_order(
     variants = _for_sale(basket)
     kept = _needed_shipping(variants, shipping)
     total = sum((v.price * basket[v.sku] for v in variants), Decimal(0))
-    if total >= LARGEST_TOTAL:
+    if total >= MAX_TOTAL:
         raise Refused("total_too_large")
     with transaction.atomic():
         order = Order.objects.create(

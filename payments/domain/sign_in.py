@@ -15,9 +15,9 @@ from payments.domain.protocol import CALLBACK_SECONDS
 from payments.models import Pioneer
 from payments.pi.client import PiClient, PiRefused, PiUser
 
-LONGEST = timedelta(hours=24)
+MAX_AGE = timedelta(hours=24)
 SALT = "pistore.pioneer"
-LONGEST_TOKEN = 2_000  # characters; Pi's own are far shorter
+MAX_TOKEN = 2_000  # characters; Pi's own are far shorter
 
 
 class InvalidToken(Exception):
@@ -41,7 +41,7 @@ def sign_in(access_token: str) -> SignedIn:
     if user.valid_until <= now:
         raise PiRefused("invalid_token", "GET /me: this access token is over")
     pioneer = remember(user)
-    expires_at = min(now + LONGEST, user.valid_until)
+    expires_at = min(now + MAX_AGE, user.valid_until)
     token = signing.dumps({"uid": pioneer.uid, "until": expires_at.timestamp()}, salt=SALT)
     return SignedIn(token, expires_at, pioneer)
 
@@ -57,7 +57,7 @@ def remember(user: PiUser) -> Pioneer:
 
 def pioneer_of(token: str) -> Pioneer | None:
     """Return whose token it is; None when it is none of ours, has expired, or is of nobody that we know."""
-    if len(token) > LONGEST_TOKEN:
+    if len(token) > MAX_TOKEN:
         return None
     try:
         return Pioneer.objects.filter(uid=uid_of(token)).first()

@@ -404,12 +404,12 @@ def test_the_chain_is_asked_twice(alice: Page, action: bool) -> None:
 
 def test_of_an_order_only_the_latest_payments_are_asked_about(alice: Page) -> None:
     order = Order.objects.get(reference=alice.order({"book": 1})["reference"])
-    for _ in range(actions.MOST_ASKED + 2):
+    for _ in range(actions.MAX_ASKED + 2):
         alice.cancel(alice.rival_payment(order))
-    assert order.payments.count() == actions.MOST_ASKED + 2
+    assert order.payments.count() == actions.MAX_ASKED + 2
 
-    latest = [payment.identifier for payment in order.payments.order_by("-id")[: actions.MOST_ASKED]]
-    assert asked(alice.pi, lambda: chief().post(action_url(order, "ask_pi"))) == actions.MOST_ASKED
+    latest = [payment.identifier for payment in order.payments.order_by("-id")[: actions.MAX_ASKED]]
+    assert asked(alice.pi, lambda: chief().post(action_url(order, "ask_pi"))) == actions.MAX_ASKED
     assert [call.identifier for call in alice.pi.calls] == latest
 
 

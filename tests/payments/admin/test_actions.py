@@ -549,7 +549,7 @@ def test_what_needs_a_look_at_the_order_is_not_on_the_list(alice: Page, action: 
 
 def test_too_many_rows_are_refused_as_a_whole(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = [_paid(alice) for _ in range(3)]
-    monkeypatch.setattr(base, "MOST_ROWS", 2)
+    monkeypatch.setattr(base, "MAX_ROWS", 2)
     before = everything()
 
     response = act(chief(), Order, "ship", *orders, confirmed="yes")

@@ -127,7 +127,7 @@ def test_an_order_in_trouble_is_told(alice: Page, stale: tuple[Order, Order]) ->
 def test_more_than_fit_on_a_page_come_after(
     alice: Page, stale: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "MOST_ROWS", 1)
+    monkeypatch.setattr(base, "MAX_ROWS", 1)
 
     text = text_of(chief().get(URL))
 

@@ -129,21 +129,21 @@ pytestmark = pytest.mark.django_db
 def test_an_order_in_one_sentence(alice: Page, story: Callable[[Page], Order], sentence: str) -> None:
     order = story(alice)
 
-    assert summary.of_order(Order.objects.get(pk=order.pk)) == sentence
+    assert summary.describe_order(Order.objects.get(pk=order.pk)) == sentence
 
 
 def test_every_status_of_an_order_has_a_sentence(alice: Page) -> None:
     order = stories.paid(alice)
     for status in summary.OrderStatus.values:
         order.status = status
-        assert summary.of_order(order)
+        assert summary.describe_order(order)
 
 
 def test_two_parcels_wait(alice: Page) -> None:
     order = stories.paid(alice)
     order.lines.update(delivered_at=None)
 
-    assert summary.of_order(order) == "Paid. 2 parcels wait to be shipped."
+    assert summary.describe_order(order) == "Paid. 2 parcels wait to be shipped."
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def _orphan(page: Page) -> None:
 def test_a_payment_in_one_sentence(alice: Page, story: Callable[[Page], object], sentence: str) -> None:
     story(alice)
 
-    assert summary.of_payment(PiPayment.objects.get()) == sentence
+    assert summary.describe_payment(PiPayment.objects.get()) == sentence

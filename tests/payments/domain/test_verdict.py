@@ -85,7 +85,7 @@ def told(page: Page, order: Order) -> Told:
         in_list=re.search(r'class="state[^>]*>([^<]+)', row)[1],
         on_page=re.search(r'class="verdict.*?<h2>([^<]+)', receipt, re.DOTALL)[1],
         by_api=answer["verdict"],
-        to_staff=summary.of_order(Order.objects.get(pk=order.pk)),
+        to_staff=summary.describe_order(Order.objects.get(pk=order.pk)),
     )
 
 

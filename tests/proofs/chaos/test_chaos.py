@@ -13,7 +13,7 @@ import pytest
 
 from tests.proofs.chaos.programs import PYTHON, free_port
 
-LONGEST_SECONDS = 400
+MAX_SECONDS = 400
 
 
 @pytest.mark.postgres
@@ -23,7 +23,7 @@ def test_a_short_run_loses_nothing_and_doubles_nothing() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=LONGEST_SECONDS,
+        timeout=MAX_SECONDS,
     )
 
     assert (run.returncode, run.stderr) == (0, ""), run.stdout

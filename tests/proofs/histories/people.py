@@ -31,7 +31,7 @@ from tests.payments.page import ADDRESS, Page
 from tests.proofs.histories.at_work import AtWork
 from tests.proofs.promises import CLEANER, SWEEPER, pass_time
 
-MOST_CALLS = 6  # so often does the SDK repeat one callback
+MAX_CALLS = 6  # so often does the SDK repeat one callback
 MADE_UP = "f" * 64
 
 
@@ -151,7 +151,7 @@ class People:
 
     def say(self, begun: Begun, door: str, *, signed_in: bool = True) -> str:
         """One callback of the SDK, which gives up after six."""
-        if begun.said[door] >= MOST_CALLS:
+        if begun.said[door] >= MAX_CALLS:
             return "the SDK has given up"
         begun.said[door] += 1
         if door == "incomplete":

@@ -43,7 +43,7 @@ HARM = {
     "refund-fits": "one payment, and refunds over the chain",
     "one-outgoing": "one order, two payments, refunds over the chain",
 }
-LONGEST_HEALING = 60
+MAX_HEALING = 60
 
 CameFrom = dict[State, tuple[State, Act] | None]
 
@@ -100,7 +100,7 @@ def _heal(world: World, came_from: CameFrom) -> tuple[str, State] | None:
             if at not in came_from:
                 raise AssertionError(f"healing leads where no step leads: {at}")
             path.append(at)
-            if len(path) > LONGEST_HEALING:
+            if len(path) > MAX_HEALING:
                 return "9: the sweeper goes on for ever", s
             after = healed(world, at)
             if after is None and (problem := unsettled(at)):

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-MOST_ACTORS = 50
+MAX_ACTORS = 50
 PATIENCE_IN_SECONDS = 120
 
 Step = Callable[[], Any]
@@ -74,7 +74,7 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    with ThreadPoolExecutor(MOST_ACTORS) as threads:
+    with ThreadPoolExecutor(MAX_ACTORS) as threads:
         yield Stage(threads)
 
 
