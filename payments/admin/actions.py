@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from payments.admin import summary
 from payments.domain import decisions, notices, protocol, refunds
 from payments.domain.ordering import Refused
+from payments.domain.settle import UnknownPayment, settle
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi
 from payments.moves import Author, IllegalMove, Overtaken
@@ -75,7 +76,7 @@ def attempt(action: StaffAction, row: Any, *, by: Author, note: str = "") -> Out
         return Outcome(messages.WARNING, "Nothing is left to refund.")
     except (Overtaken, IllegalMove):
         return Outcome(messages.WARNING, "It changed at the same moment. Look at it again.")
-    except protocol.UnknownPayment:
+    except UnknownPayment:
         return Outcome(messages.WARNING, "Pi does not know this payment.")
     except PiMisconfigured as problem:
         text = "Pi does not accept our key, or our app may not do this: run “manage.py pi_doctor”."
@@ -101,19 +102,19 @@ def _ask_about_order(order: Order, by: Author, note: str) -> str:
     pi, payments = _asking(), order.payments.order_by("-id")[:MAX_ASKED]
     if not payments:
         raise decisions.Declined("Nobody has begun to pay it.")
-    missing = [payment for payment in payments if not _is_known(payment, pi=pi, by=by)]
+    missing = [payment for payment in payments if not _settle_unless_forgotten(payment, pi=pi, by=by)]
     if missing:
         names = ", ".join(map(str, missing))
         raise decisions.Declined(f"Pi does not know payment {names}. {_true_of_order(order)}")
     return _true_of_order(order)
 
 
-def _is_known(payment: PiPayment, *, pi: PiClient, by: Author) -> bool:
+def _settle_unless_forgotten(payment: PiPayment, *, pi: PiClient, by: Author) -> bool:
     """Settle it. That Pi has forgotten what was cancelled, or refuses what has failed, long ago stops nobody
     from settling the rest."""
     try:
-        protocol.settle(payment, pi=pi, by=by)
-    except protocol.UnknownPayment:
+        settle(payment, pi=pi, by=by)
+    except UnknownPayment:
         return payment.status == PaymentStatus.CANCELLED
     except PiRefused:
         if payment.status != PaymentStatus.FAILED:
@@ -122,7 +123,7 @@ def _is_known(payment: PiPayment, *, pi: PiClient, by: Author) -> bool:
 
 
 def _ask_about_payment(payment: PiPayment, by: Author, note: str) -> str:
-    return _true_of_payment(protocol.settle(payment, pi=_asking(), by=by))
+    return _true_of_payment(settle(payment, pi=_asking(), by=by))
 
 
 def _ship(order: Order, by: Author, note: str) -> str:

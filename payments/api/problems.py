@@ -16,7 +16,8 @@ from rest_framework.response import Response
 
 from catalog.stock import OutOfStock
 from payments.domain.ordering import MESSAGES, Refused
-from payments.domain.protocol import NotCompleted, UnknownPayment, WrongCaller
+from payments.domain.protocol import NotCompleted, WrongCaller
+from payments.domain.settle import UnknownPayment
 from payments.moves import IllegalMove, Overtaken
 from payments.pi.client import PiMisconfigured, PiRefused, PiUnclear
 from web.error_pages import BUSY, RETRY_SECONDS

@@ -22,9 +22,10 @@ from django.utils import timezone
 
 from catalog import stock
 from catalog.models import Delivery, Variant
-from payments.domain import protocol, refunds
+from payments.domain import refunds
 from payments.domain.delivery import fulfil_if_complete, hand_over
 from payments.domain.notices import clear_notice
+from payments.domain.settle import settle
 from payments.domain.sync import record_cancelled, record_failed
 from payments.models import EventKind, Order, PiPayment, Refund
 from payments.money import in_pi, is_short_without, paid, refunded
@@ -108,7 +109,7 @@ def close_missing(payment: PiPayment, *, pi: PiClient, by: Author, note: str = "
         payment = close(payment, by=by, note=f"Pi does not know it. {note}".strip())
         clear_notice(payment)
         return payment
-    return protocol.settle(payment, pi=pi, by=by)
+    return settle(payment, pi=pi, by=by)
 
 
 def reject_refund(refund: Refund, *, by: Author, note: str) -> Refund:

@@ -22,41 +22,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog import stock
 from payments.domain import gate
-from payments.domain.notices import clear_notice, set_notice
+from payments.domain.notices import set_notice
 from payments.domain.ordering import NOWHERE, Refused, Shipping, check_still_offered, hold_time, write_order
-from payments.domain.sync import (
-    LOOK_SOON,
-    Contradiction,
-    apply_record,
-    record_failed,
-    remember_refusal,
-)
+from payments.domain.settle import PATIENCE, UnknownPayment, look_up, settle, settle_unless_completed
+from payments.domain.sync import LOOK_SOON, apply_record, remember_refusal
 from payments.models import EventKind, Order, Pioneer, PiPayment
 from payments.moves import Author, Overtaken, begin, locked, move, record
-from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused, PiUnclear
+from payments.pi.client import PaymentRecord, PiClient, PiError, PiRefused
 from payments.statuses import LIVE, UNFINISHED, Cause, Notice, OrderStatus, PaymentStatus
 
 logger = logging.getLogger(__name__)
 
 # All that one callback does at Pi must fit in here: the SDK repeats the callback after ten seconds.
 CALLBACK_SECONDS = 9
-# A payment for which nothing is held is given this long to reach the gate, then it is cancelled at Pi. And so
-# long Pi may refuse to verify a transaction before we think that it will not.
-PATIENCE = timedelta(minutes=10)
 ERRORS_KEPT = 5
-# With these codes Pi says that it looked at the transaction and does not accept it.
-UNVERIFIED = frozenset({"verification_failed", "not_verified"})
-
-
-class UnknownPayment(Exception):
-    """Pi knows no such payment of this app, or it is an outgoing one. Pi was left alone."""
 
 
 class WrongCaller(Exception):
@@ -70,7 +56,7 @@ class NotCompleted(Exception):
         super().__init__(f"payment {payment} is {payment.status}, not completed")
 
 
-# The doors, in the order in which life opens them --------------------------------------------------
+# The entry points, in the order in which life calls them -------------------------------------------
 
 
 def place_order(
@@ -111,12 +97,12 @@ def approve(identifier: str, *, caller: Pioneer | None, pi: PiClient | None = No
     payment = _known(identifier)
     if payment is not None and payment.status != PaymentStatus.CREATED:
         _refuse_wrong_caller(payment.user_uid, caller)
-        return _approve_again(payment, pi=pi, by=by)
-    shown = _look_up(identifier, pi)
+        return _bring_to_approval(payment, pi=pi, by=by)
+    shown = look_up(identifier, pi)
     _refuse_wrong_caller(shown.user_uid, caller)
     payment = _note(shown, by=by)
     if shown.txid or shown.cancelled or payment.refusal:
-        return _approve_again(payment, pi=pi, by=by)
+        return _bring_to_approval(payment, pi=pi, by=by)
     _settle_rival(payment, pi=pi, by=by)
     try:
         payment = _hold(payment, shown, by=by)
@@ -124,7 +110,7 @@ def approve(identifier: str, *, caller: Pioneer | None, pi: PiClient | None = No
         refusal = problem if isinstance(problem, Refused) else Refused("out_of_stock")
         _refuse(payment, refusal, pi=pi, by=by)
         raise refusal from problem
-    return _approve_again(payment, pi=pi, by=by)
+    return _bring_to_approval(payment, pi=pi, by=by)
 
 
 def complete(identifier: str, txid: str, *, caller: Pioneer | None) -> PiPayment:
@@ -152,7 +138,7 @@ def cancel(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     """This will look what is true after the browser said that its buyer cancelled. A browser's word releases
     nothing: only when Pi says cancelled too, the goods go back. Returns the payment as it is now."""
     by, pi = _by(caller, Cause.CANCEL), PiClient(seconds=CALLBACK_SECONDS)
-    return _settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by)
+    return settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by)
 
 
 def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPayment:
@@ -162,14 +148,14 @@ def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPay
     if payment.events.filter(cause=Cause.REPORT_ERROR, kind=EventKind.NOTED).count() < ERRORS_KEPT:
         with transaction.atomic(durable=True):
             record(payment, EventKind.NOTED, by=by, note=text[:200])
-    return _settle_unless_completed(payment, pi=pi, by=by)
+    return settle_unless_completed(payment, pi=pi, by=by)
 
 
 def recover(identifier: str, *, caller: Pioneer | None) -> PiPayment:
     """This will finish a payment that an earlier visit left open: with a transaction it is completed, without
     one it is cancelled, so that the buyer is never locked out. May come before sign-in."""
     by, pi = _by(caller, Cause.RECOVER), PiClient(seconds=CALLBACK_SECONDS)
-    return _settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
+    return settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
 
 
 def reconcile(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
@@ -239,94 +225,6 @@ def reopen(order: Order, *, by: Author) -> Order:
     return order
 
 
-# The heart -----------------------------------------------------------------------------------------
-
-
-def settle(payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = False) -> PiPayment:
-    """This will bring one payment as far as it can go now, by what Pi's own record says.
-
-    Completed: the money is recorded, then the goods go out. Signed: completed at Pi, then the same.
-    Cancelled: what it holds is released. Alive and `give_up` (or refused before): cancelled at Pi, then
-    released. Alive and our approval is not answered: approved again. Otherwise it waits.
-
-    Raises PiUnclear or PiMisconfigured when Pi cannot say, UnknownPayment when Pi does not know it, PiRefused
-    when Pi refuses for a reason that looking again does not explain.
-    """
-    shown = _look_up(payment.identifier, pi, known=payment)
-    payment = apply_record(payment, shown, by=by)
-    tried: set[str] = set()
-    while step := _next_step(payment, shown, give_up=give_up):
-        if step in tried:
-            set_notice(payment, Notice.NOT_MOVED, step)
-            raise Contradiction(f"Pi answered {step} of {payment}, but nothing has moved")
-        tried.add(step)
-        try:
-            shown = _take_step(step, payment, shown, pi)
-        except PiRefused as refusal:
-            # Often things are further on than we knew. Believe the record, not the refusal.
-            shown = _look_up(payment.identifier, pi, known=payment)
-            payment = apply_record(payment, shown, by=by)
-            if _next_step(payment, shown, give_up=give_up) == step:
-                return _stuck(payment, shown, refusal, by=by)
-        payment = apply_record(payment, shown, by=by)
-    clear_notice(payment)
-    return payment
-
-
-def _settle_unless_completed(
-    payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = False
-) -> PiPayment:
-    """Completed is the end, at Pi too: old identifiers, which stand on the chain, cost no question there."""
-    if payment.status == PaymentStatus.COMPLETED:
-        return payment
-    return settle(payment, pi=pi, by=by, give_up=give_up)
-
-
-def _next_step(payment: PiPayment, shown: PaymentRecord, *, give_up: bool) -> str | None:
-    if payment.status in (PaymentStatus.COMPLETED, PaymentStatus.CANCELLED):
-        return None
-    if shown.txid or payment.txid:
-        return "complete"
-    if give_up or payment.refusal:
-        return "cancel"
-    return "approve" if payment.status == PaymentStatus.APPROVING else None
-
-
-def _take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient) -> PaymentRecord:
-    if step == "complete":
-        return pi.complete(payment.identifier, shown.txid or payment.txid or "")
-    return pi.cancel(payment.identifier) if step == "cancel" else pi.approve(payment.identifier)
-
-
-def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: Author) -> PiPayment:
-    """Pi refused, and its record shows why only when it does not verify the transaction it has.
-
-    It may be about to: just asked by a repetition of ours, or itself behind the chain. So the goods stay held
-    for a while, and also afterwards each look asks Pi to complete. A transaction that it shows no more is as
-    good as not verified.
-    """
-    is_gone = payment.txid is not None and shown.txid is None
-    if is_gone or (refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified):
-        clear_notice(payment)
-        if timezone.now() - _doubted_since(payment, refusal, by=by) < PATIENCE:
-            return payment
-        return record_failed(payment, by=by, note=str(refusal))
-    set_notice(payment, Notice.PI_REFUSES, str(refusal))
-    raise refusal
-
-
-def _doubted_since(payment: PiPayment, refusal: PiRefused, *, by: Author) -> datetime:
-    """Return when Pi first refused to verify its transaction: now, if it never did."""
-    now = timezone.now()
-    if payment.doubted_at is None:
-        with transaction.atomic(durable=True):
-            if PiPayment.objects.filter(pk=payment.pk, doubted_at=None).update(doubted_at=now):
-                note = f"Pi does not verify its transaction yet ({refusal})"
-                record(payment, EventKind.NOTED, by=by, note=note)
-        payment.refresh_from_db(fields=["doubted_at"])
-    return payment.doubted_at or now
-
-
 # The gate, and what stands around it -----------------------------------------------------------------
 
 
@@ -348,7 +246,7 @@ def _hold(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
     return payment
 
 
-def _approve_again(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
+def _bring_to_approval(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
     """Go on from where the payment is. Only a live or finished one is good news for the SDK."""
     if payment.status == PaymentStatus.APPROVING:
         payment = _ask_approval(payment, pi=pi, by=by)
@@ -411,26 +309,11 @@ def _refuse_wrong_caller(payer_uid: str, caller: Pioneer | None) -> None:
 
 def _find(identifier: str, *, pi: PiClient, by: Author) -> PiPayment:
     """Our row of the payment; if there is none, one made from Pi's record."""
-    return _known(identifier) or _note(_look_up(identifier, pi), by=by)
+    return _known(identifier) or _note(look_up(identifier, pi), by=by)
 
 
 def _known(identifier: str) -> PiPayment | None:
     return PiPayment.objects.select_related("order__pioneer").filter(identifier=identifier).first()
-
-
-def _look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) -> PaymentRecord:
-    try:
-        shown = pi.get_payment(identifier)
-    except PiRefused as refusal:
-        if refusal.code != "payment_not_found":
-            raise PiUnclear(str(refusal)) from refusal
-        if known is not None:
-            # What is over, or staff closed for that reason, needs no more of their attention.
-            set_notice(known, Notice.NOT_SHOWN) if known.status in UNFINISHED else clear_notice(known)
-        raise UnknownPayment(identifier) from refusal
-    if shown.direction != "user_to_app":
-        raise UnknownPayment(identifier)
-    return shown
 
 
 def _note(shown: PaymentRecord, *, by: Author) -> PiPayment:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from payments.domain import protocol
 from payments.domain.notices import set_notice
-from payments.domain.protocol import UnknownPayment
+from payments.domain.settle import UnknownPayment
 from payments.domain.sync import Contradiction
 from payments.models import EventKind, Order, PiPayment
 from payments.moves import Author, Overtaken

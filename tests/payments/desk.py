@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from payments.domain import protocol
+from payments.domain.settle import PATIENCE
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import Author, move
 from payments.pi.client import PiClient
@@ -62,7 +63,7 @@ def unverified(buyer: Page, basket: Mapping[str, int]) -> Order:
 def not_verified_for_long(buyer: Page, identifier: str, txid: str) -> None:
     """Pi had its time to verify the signed payment, and still does not: it has failed."""
     buyer.complete(identifier, txid, expect=409)
-    PiPayment.objects.filter(identifier=identifier).update(doubted_at=F("doubted_at") - protocol.PATIENCE)
+    PiPayment.objects.filter(identifier=identifier).update(doubted_at=F("doubted_at") - PATIENCE)
     buyer.complete(identifier, txid, expect=409)
 
 

@@ -11,6 +11,7 @@ from django.db.models import F
 from catalog import stock
 from catalog.models import Variant
 from payments.domain import decisions, delivery, protocol, refunds, sync
+from payments.domain import settle as settlement
 from payments.models import EventKind, PiPayment
 from payments.moves import Author, Subject, move, record
 from payments.pi.client import PaymentRecord, PiClient
@@ -21,12 +22,12 @@ Patch = pytest.MonkeyPatch
 
 def release_without_asking_pi(patch: Patch) -> None:
     """Giving up takes the goods back, and Pi is not told."""
-    ask = protocol._take_step
+    ask = settlement._take_step
 
     def take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient) -> PaymentRecord:
         return replace(shown, cancelled=True) if step == "cancel" else ask(step, payment, shown, pi)
 
-    patch.setattr(protocol, "_take_step", take_step)
+    patch.setattr(settlement, "_take_step", take_step)
 
 
 def move_what_was_read(patch: Patch) -> None:

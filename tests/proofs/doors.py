@@ -16,9 +16,10 @@ from catalog.stock import OutOfStock
 from payments.domain import decisions, protocol, refunds
 from payments.domain.decisions import Declined
 from payments.domain.ordering import Refused
-from payments.domain.protocol import NotCompleted, UnknownPayment
+from payments.domain.protocol import NotCompleted
 from payments.domain.reconciliation import reconcile_due
 from payments.domain.refunds import RefundImpossible
+from payments.domain.settle import UnknownPayment
 from payments.models import PiPayment, Refund
 from payments.moves import Author, Overtaken
 from payments.pi.client import PiClient, PiRefused, PiUnclear

@@ -19,6 +19,7 @@ from catalog.models import Category, Delivery, DeliveryCode, Product, Variant
 from payments.domain import protocol
 from payments.domain.ordering import Refused, Shipping
 from payments.domain.protocol import NotCompleted
+from payments.domain.settle import PATIENCE
 from payments.models import DeliveredCode, Event, Order, OrderLine, Pioneer, PiPayment, Refund
 from payments.moves import Author
 from payments.pi.client import PiUnclear
@@ -192,7 +193,7 @@ def verifying(hand: Hand) -> None:
 def unverified(hand: Hand) -> None:
     """It never does."""
     verifying(hand)
-    pass_time(hand.pi, protocol.PATIENCE)
+    pass_time(hand.pi, PATIENCE)
     with suppress(NotCompleted):
         protocol.complete(hand.identifier, hand.txid, caller=hand.pioneer)
 

@@ -10,8 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.audit.against_chain import came_in, entries_since, is_known, names_a_payment
-from payments.domain.protocol import UnknownPayment, recover_paid
+from payments.domain.protocol import recover_paid
 from payments.domain.reconciliation import SECONDS_PER_PAYMENT
+from payments.domain.settle import UnknownPayment
 from payments.domain.sync import Contradiction
 from payments.management.pacing import pause
 from payments.management.stopping import Stop, stop_on_signals

@@ -18,7 +18,8 @@ from rest_framework.views import APIView
 from catalog.stock import OutOfStock
 from payments.api.problems import ANSWERS
 from payments.domain.ordering import MESSAGES, Refused
-from payments.domain.protocol import NotCompleted, UnknownPayment, WrongCaller
+from payments.domain.protocol import NotCompleted, WrongCaller
+from payments.domain.settle import UnknownPayment
 from payments.models import PiPayment
 from payments.moves import IllegalMove, Overtaken
 from payments.pi.client import PiMisconfigured, PiRefused, PiUnclear

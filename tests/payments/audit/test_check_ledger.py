@@ -18,6 +18,7 @@ from catalog import stock
 from catalog.models import Variant
 from payments.domain import protocol
 from payments.domain.reconciliation import reconcile_due
+from payments.domain.settle import settle
 from payments.management import pacing
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment
@@ -299,7 +300,7 @@ def test_a_payment_that_moves_while_pi_is_asked_is_looked_at_again(alice: Page) 
     def settle_meanwhile(call: object) -> None:
         alice.pi.after_call = None
         alice.pi.sign(identifier)
-        protocol.settle(PiPayment.objects.get(), pi=asking(), by=Author("test", "test"))
+        settle(PiPayment.objects.get(), pi=asking(), by=Author("test", "test"))
 
     alice.pi.after_call = settle_meanwhile
 

@@ -6,6 +6,7 @@ import pytest
 
 from catalog.models import Variant
 from payments.domain import decisions, protocol
+from payments.domain.settle import UnknownPayment
 from payments.models import PiPayment
 from payments.moves import Author
 from payments.pi.client import PiError
@@ -53,7 +54,7 @@ def test_a_payment_may_be_closed_without_a_note(alice: Page) -> None:
 def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
     payment = decisions.close_missing(_forgotten(alice), pi=asking(), by=BY)
 
-    with pytest.raises(protocol.UnknownPayment):
+    with pytest.raises(UnknownPayment):
         protocol.reconcile(payment, pi=asking(), by=BY)
 
     payment.refresh_from_db()

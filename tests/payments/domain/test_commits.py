@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from payments.domain import decisions, protocol, reconciliation, refunds
+from payments.domain import settle as settlement
 from payments.moves import Author, locked
 from payments.pi.client import PiRefused
 from tests.payments import rows
@@ -28,7 +29,7 @@ DOORS: dict[str, Door] = {
     "flag_for_refund": lambda alice: refunds.flag_for_refund(rows.payment("completed"), reason="test", by=BY),
     "reject_refund": lambda alice: decisions.reject_refund(rows.refund(), by=BY, note="test"),
     "honour": lambda alice: decisions.honour(rows.order("needs_review"), by=BY),
-    "_doubted_since": lambda alice: protocol._doubted_since(
+    "_doubted_since": lambda alice: settlement._doubted_since(
         rows.payment("submitted"), PiRefused("not_verified", "no"), by=BY
     ),
     "_note": lambda alice: protocol._note(rows.shown(), by=BY),

@@ -10,8 +10,8 @@ import pytest
 from django.db.models import F, Q
 from django.test import Client
 
-from payments.domain import protocol
 from payments.domain.notices import clear_notice, dismiss_notice, set_notice
+from payments.domain.settle import UnknownPayment, settle
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import Author, record
 from payments.pi.client import PiRefused
@@ -152,15 +152,15 @@ def refused_by_pi_and_completed_later(page: Page) -> None:
     _, identifier = page.approved({"mug": 1})
     page.pi.faults.add("refuse", path="cancel", times=1, status=400, body={"error": "forbidden_today"})
     with pytest.raises(PiRefused):
-        protocol.settle(PiPayment.objects.get(identifier=identifier), pi=asking(), by=BY, give_up=True)
+        settle(PiPayment.objects.get(identifier=identifier), pi=asking(), by=BY, give_up=True)
     page.complete(identifier, page.pi.sign(identifier))
 
 
 def forgotten_by_pi(page: Page) -> None:
     _, identifier = page.approved({"mug": 1})
     page.pi.forget(identifier)
-    with pytest.raises(protocol.UnknownPayment):
-        protocol.settle(PiPayment.objects.get(identifier=identifier), pi=asking(), by=BY)
+    with pytest.raises(UnknownPayment):
+        settle(PiPayment.objects.get(identifier=identifier), pi=asking(), by=BY)
 
 
 STORIES: list[Callable[[Page], object]] = [

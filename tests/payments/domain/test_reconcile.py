@@ -12,8 +12,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog import stock
 from catalog.models import Variant
-from payments.domain import protocol, reconciliation
+from payments.domain import reconciliation
 from payments.domain.reconciliation import expire_stale, reconcile_due, stale_orders
+from payments.domain.settle import settle
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import Author, begin, record
 from payments.pi.client import PiClient, PiMisconfigured, PiUnclear
@@ -604,7 +605,7 @@ def test_an_expired_order_is_not_tried_again_when_the_shop_no_longer_offers_it(
 def test_settle_waits_for_the_buyer(alice: Page) -> None:
     _order, _identifier = alice.approved({"mug": 1})
 
-    payment = protocol.settle(PiPayment.objects.get(), pi=PiClient(seconds=9), by=BY)
+    payment = settle(PiPayment.objects.get(), pi=PiClient(seconds=9), by=BY)
 
     assert payment.status == "approved"
 

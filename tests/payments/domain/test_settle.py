@@ -13,7 +13,9 @@ from django.utils import timezone
 from catalog.models import Variant
 from catalog.stock import OutOfStock
 from payments.domain import protocol
+from payments.domain import settle as settlement
 from payments.domain.ordering import Refused
+from payments.domain.settle import UnknownPayment
 from payments.domain.sync import Contradiction, apply_record
 from payments.models import Event, Pioneer, PiPayment
 from payments.moves import Author, Overtaken
@@ -51,14 +53,14 @@ TXID = "a" * 64
 def test_the_next_step_follows_from_what_is_true(
     status: str, at_pi: dict[str, Any], give_up: bool, step: str | None
 ) -> None:
-    assert protocol._next_step(rows.payment(status), rows.shown(**at_pi), give_up=give_up) == step
+    assert settlement._next_step(rows.payment(status), rows.shown(**at_pi), give_up=give_up) == step
 
 
 @pytest.mark.parametrize("status", ["created", "approving", "approved"])
 def test_what_was_refused_is_given_up_by_whoever_looks(status: str) -> None:
     payment = rows.payment(status, refusal="amount_mismatch")
 
-    assert protocol._next_step(payment, rows.shown(), give_up=False) == "cancel"
+    assert settlement._next_step(payment, rows.shown(), give_up=False) == "cancel"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi:
     payment = doubted(timedelta(days=1))
 
     with pytest.raises(PiRefused):
-        protocol._stuck(payment, rows.shown(**at_pi), PiRefused(code, "no"), by=BY)
+        settlement._stuck(payment, rows.shown(**at_pi), PiRefused(code, "no"), by=BY)
 
     assert status_of(payment.identifier) == "submitted"
 
@@ -82,7 +84,7 @@ def test_only_a_transaction_that_pi_does_not_verify_has_failed(code: str, at_pi:
 def test_a_transaction_that_pi_does_not_verify_has_failed_for_pis_reason(code: str) -> None:
     payment = doubted(timedelta(minutes=10))
 
-    payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "no such memo"), by=BY)
+    payment = settlement._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "no such memo"), by=BY)
 
     assert (payment.status, payment.events.get(after="failed").note) == ("failed", "no such memo")
 
@@ -92,7 +94,7 @@ def test_pi_has_ten_minutes_to_verify_a_transaction(code: str) -> None:
     payment = doubted(timedelta(minutes=9.9))
     since = payment.doubted_at
 
-    payment = protocol._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "not yet"), by=BY)
+    payment = settlement._stuck(payment, rows.shown(txid=TXID), PiRefused(code, "not yet"), by=BY)
 
     assert (payment.status, payment.notice, payment.doubted_at) == ("submitted", "", since)
     assert not payment.events.filter(kind="noted").exists(), "noted with the first refusal alone"
@@ -121,7 +123,7 @@ def test_a_first_refusal_that_two_hear_at_once_is_noted_once(alice: Page) -> Non
     stale = PiPayment.objects.get()
 
     for copy in (payment, stale):
-        protocol._stuck(copy, rows.shown(txid=TXID), PiRefused("not_verified", "not yet"), by=BY)
+        settlement._stuck(copy, rows.shown(txid=TXID), PiRefused("not_verified", "not yet"), by=BY)
 
     assert payment.doubted_at == stale.doubted_at == PiPayment.objects.get().doubted_at
     assert Event.objects.filter(kind="noted").count() == 1
@@ -139,12 +141,12 @@ def test_what_a_browser_says_begins_no_ten_minutes(alice: Page) -> None:
 def test_a_transaction_that_pi_shows_no_more_is_not_verified_either(code: str) -> None:
     payment = doubted(timedelta(minutes=10))
 
-    assert protocol._stuck(payment, rows.shown(), PiRefused(code, "gone"), by=BY).status == "failed"
+    assert settlement._stuck(payment, rows.shown(), PiRefused(code, "gone"), by=BY).status == "failed"
 
 
 def test_only_what_had_a_transaction_can_lose_it() -> None:
     with pytest.raises(PiRefused):
-        protocol._stuck(rows.payment("approved"), rows.shown(), PiRefused("no_reason", "no"), by=BY)
+        settlement._stuck(rows.payment("approved"), rows.shown(), PiRefused("no_reason", "no"), by=BY)
 
 
 def test_a_doubted_payment_needs_no_other_notice() -> None:
@@ -152,7 +154,7 @@ def test_a_doubted_payment_needs_no_other_notice() -> None:
     PiPayment.objects.update(notice="unanswered")
     payment.refresh_from_db()
 
-    protocol._stuck(payment, rows.shown(txid=TXID), PiRefused("not_verified", "not yet"), by=BY)
+    settlement._stuck(payment, rows.shown(txid=TXID), PiRefused("not_verified", "not yet"), by=BY)
 
     assert PiPayment.objects.get().notice == ""
 
@@ -254,7 +256,7 @@ def test_what_pi_refuses_without_a_reason_that_we_know_is_for_staff_to_look_at()
     payment = rows.payment("approved")
 
     with pytest.raises(PiRefused):
-        protocol._stuck(payment, rows.shown(), PiRefused("missing_scope", "x" * 500), by=BY)
+        settlement._stuck(payment, rows.shown(), PiRefused("missing_scope", "x" * 500), by=BY)
 
     payment.refresh_from_db()
     assert (payment.notice, payment.notice_detail) == ("pi_refuses", "x" * 200)
@@ -293,7 +295,7 @@ def test_an_unexpected_refusal_of_a_look_is_no_answer(alice: Page) -> None:
 def test_what_is_unknown_is_named(alice: Page, outgoing: bool) -> None:
     identifier = alice.pi.create_outgoing(alice.pioneer, amount="1") if outgoing else "nothing"
 
-    with pytest.raises(protocol.UnknownPayment, match=f"^{identifier}$"):
+    with pytest.raises(UnknownPayment, match=f"^{identifier}$"):
         protocol.cancel(identifier, caller=None)
 
 
@@ -402,7 +404,7 @@ def test_pi_completes_the_transaction_that_either_knows(alice: Page, known_by: s
     payment.txid = txid if known_by == "us" else None
     shown = rows.shown(txid=txid if known_by == "Pi" else None)
 
-    assert protocol._take_step("complete", payment, shown, asking()).txid == txid
+    assert settlement._take_step("complete", payment, shown, asking()).txid == txid
 
 
 def test_what_vanishes_between_two_questions_is_for_staff_to_look_at(alice: Page) -> None:
@@ -415,7 +417,7 @@ def test_what_vanishes_between_two_questions_is_for_staff_to_look_at(alice: Page
 
     alice.pi.before_call = forget
 
-    with pytest.raises(protocol.UnknownPayment):
+    with pytest.raises(UnknownPayment):
         protocol.recover(identifier, caller=None)
 
     payment = PiPayment.objects.get()

@@ -11,7 +11,7 @@ import os
 import pytest
 
 STORIES = "tests/test_shop.py"
-DOORS = (
+ENTRY_POINTS = (
     "tests/payments/domain/test_approve.py",
     "tests/payments/domain/test_cancel.py",
     "tests/payments/domain/test_commits.py",
@@ -31,7 +31,7 @@ OWN_TESTS = {
         "tests/payments/api/test_sign_in.py",
     ),
     "payments.domain.sync": (
-        *DOORS,
+        *ENTRY_POINTS,
         "tests/payments/domain/test_close_missing.py",
         "tests/payments/domain/test_sync.py",
         "tests/payments/domain/test_honour.py",
@@ -42,7 +42,23 @@ OWN_TESTS = {
     "payments.pi.client": PI,
     "payments.pi.formats": PI,
     "payments.pi.http": PI,
-    "payments.domain.protocol": DOORS,
+    "payments.domain.protocol": ENTRY_POINTS,
+    "catalog.amounts": ("tests/catalog/test_amounts.py", "tests/storefront/test_amounts_on_pages.py"),
+    "payments.domain.delivery": (
+        "tests/payments/domain/test_complete.py",
+        "tests/payments/domain/test_delivery.py",
+        "tests/payments/domain/test_honour.py",
+        "tests/payments/domain/test_ship.py",
+    ),
+    "payments.domain.notices": ("tests/payments/domain/test_notices.py",),
+    "payments.domain.ordering": (
+        "tests/payments/domain/test_ordering.py",
+        "tests/payments/domain/test_place_order.py",
+    ),
+    "payments.domain.settle": ENTRY_POINTS,
+    "payments.domain.verdict": ("tests/payments/domain/test_verdict.py",),
+    "payments.money": ("tests/payments/domain/test_verdict.py", "tests/payments/domain/test_honour.py"),
+    "payments.pi.horizon": PI,
     "payments.domain.refunds": (
         "tests/payments/domain/test_commits.py",
         "tests/payments/domain/test_honour.py",

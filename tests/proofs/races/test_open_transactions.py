@@ -19,8 +19,9 @@ from django.utils import timezone
 
 from catalog.models import DeliveryCode, Variant
 from payments.audit import invariants
-from payments.domain import decisions, protocol, reconciliation, refunds
+from payments.domain import decisions, reconciliation, refunds
 from payments.domain.reconciliation import expire_stale, stale_orders
+from payments.domain.settle import settle
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import Author
 from payments.pi.client import PiClient
@@ -66,7 +67,7 @@ def sweeper_of(identifier: str) -> Actor:
 
 def ask_pi_again(identifier: str) -> object:
     payment = PiPayment.objects.get(identifier=identifier)
-    return protocol.settle(payment, pi=PiClient(seconds=9), by=Author("staff carol", "ask_pi"), give_up=False)
+    return settle(payment, pi=PiClient(seconds=9), by=Author("staff carol", "ask_pi"), give_up=False)
 
 
 # Who pays, and who else is there -------------------------------------------------------------------------
