@@ -18,6 +18,7 @@ from payments.statuses import ReviewReason
 from pi_simulator.faults import KINDS
 from tests.payments.page import Page
 from tests.security.test_threats import exists, named_in
+from tests.test_architecture import modules
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/going-live.md"]
@@ -283,3 +284,40 @@ def test_every_promise_names_tests_that_exist() -> None:
     assert rows == list("123456789")
     assert len(named) > 2 * len(rows)
     assert [test for test in named if not exists(test)] == []
+
+
+# The tree in CONTRIBUTING.md ---------------------------------------------------------------------------
+
+MAP = text_of("CONTRIBUTING.md").partition("## Where things are\n")[2].partition("\n## ")[0]
+TREE = MAP.partition("```\n")[2].partition("```")[0]
+
+
+def files_of(tree: str) -> set[str]:
+    """Return the paths of the Python files that the tree names, by the indentation of its folders."""
+    files, folders = set(), []
+    for line in tree.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        names = re.match(r"[\w./ ]*?(?=  |$)", line.strip())[0].split()
+        del folders[depth:]
+        if names and names[0].endswith("/"):
+            folders.append(names[0])
+        else:
+            files |= {"".join([*folders, name]) for name in names if name.endswith(".py")}
+    return files
+
+
+@pytest.mark.parametrize("name", sorted(set(dotted_names_in(MAP))))
+def test_every_name_in_the_map_leads_somewhere(name: str) -> None:
+    assert leads_somewhere(name)
+
+
+def test_the_tree_names_every_module() -> None:
+    ours = {module.path for module in modules() if not module.path.endswith("__init__.py")}
+
+    assert files_of(TREE) == ours - {"manage.py"}
+
+
+def test_a_file_that_is_missing_in_the_tree_is_found() -> None:
+    tree = "shop/    all of it\n  models.py urls.py   rows\n  api/\n    views.py\ncatalog/\n  stock.py\n"
+
+    assert files_of(tree) == {"shop/models.py", "shop/urls.py", "shop/api/views.py", "catalog/stock.py"}
