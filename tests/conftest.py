@@ -18,6 +18,10 @@ from tests.postgres import Server
 # What tests count by `record_property`, and the summary adds up.
 TRIED = ("interleavings", "crashes", "stories after a crash")
 
+# With one of these fixtures, or the marker `django_db`, a test may use the database; pytest-django forbids it
+# to every other.
+OPENS_THE_DATABASE = {"db", "transactional_db", "live_server"}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # A shell that starts us in the background has us ignore Ctrl-C, and our programs would inherit that.
@@ -42,11 +46,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked for a database that this run is not on."""
-    others = set(settings.DATABASE_URLS) - {settings.TEST_DATABASE}
-    foreign = [item for item in items if any(item.get_closest_marker(other) for other in others)]
-    config.hook.pytest_deselected(items=foreign)
-    items[:] = [item for item in items if item not in foreign]
+    """Leave out what another run is for: see “Which database” in CONTRIBUTING."""
+    elsewhere = [item for item in items if not belongs_here(item, settings.TEST_DATABASE)]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
+
+
+def belongs_here(item: pytest.Item, database: str) -> bool:
+    """Return whether a run on `database` has to run this test.
+
+    A marker decides. Without one a test runs on SQLite, and on PostgreSQL if that can change how it ends.
+    """
+    marked_for = {name for name in settings.DATABASE_URLS if item.get_closest_marker(name)}
+    return database in (marked_for or {"sqlite", "postgres" if opens_the_database(item) else "sqlite"})
+
+
+def opens_the_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint(OPENS_THE_DATABASE)
 
 
 @pytest.fixture

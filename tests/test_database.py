@@ -14,6 +14,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from tests.conftest import belongs_here
+from tests.payments.page import Page
 from tests.postgres import USER, Server
 
 BUYERS = 50
@@ -98,3 +100,34 @@ def test_fifty_buyers_are_served_at_the_same_moment() -> None:
 
     with ThreadPoolExecutor(BUYERS) as pool:
         assert list(pool.map(connect, range(BUYERS))) == list(range(BUYERS))
+
+
+# Which tests run on which database -----------------------------------------------------------------------
+
+
+def runs_on(test: pytest.FixtureRequest) -> list[str]:
+    return [name for name in settings.DATABASE_URLS if belongs_here(test.node, name)]
+
+
+def test_a_test_without_a_database_runs_on_sqlite_alone(request: pytest.FixtureRequest) -> None:
+    assert runs_on(request) == ["sqlite"]
+
+
+@pytest.mark.django_db
+def test_a_test_that_opens_the_database_runs_on_both(request: pytest.FixtureRequest) -> None:
+    assert runs_on(request) == ["sqlite", "postgres"]
+
+
+def test_a_fixture_that_opens_the_database_counts_too(request: pytest.FixtureRequest, alice: Page) -> None:
+    assert runs_on(request) == ["sqlite", "postgres"]
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db
+def test_a_test_for_sqlite_runs_there_alone(request: pytest.FixtureRequest) -> None:
+    assert runs_on(request) == ["sqlite"]
+
+
+@pytest.mark.postgres
+def test_a_test_for_postgresql_runs_there_alone(request: pytest.FixtureRequest) -> None:
+    assert runs_on(request) == ["postgres"]
