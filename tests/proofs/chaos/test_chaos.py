@@ -13,10 +13,11 @@ import pytest
 
 from tests.proofs.chaos.programs import PYTHON, free_port
 
+# The run starts a PostgreSQL of its own.
+pytestmark = pytest.mark.postgres
 MAX_SECONDS = 400
 
 
-@pytest.mark.postgres
 def test_a_short_run_loses_nothing_and_doubles_nothing() -> None:
     run = subprocess.run(
         [PYTHON, "-m", "tests.proofs.chaos", "--seconds", "8", "--seed", "7", "--buyers", "6"],

@@ -15,7 +15,7 @@ from tests.proofs.chaos.phone import Memory
 from tests.proofs.chaos.verdict import heal, judge
 from tests.proofs.promises import Shelf
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 BEFORE = Decimal(1000)
 
