@@ -37,7 +37,7 @@ run: $(VENV)/requirements .env
 test: test-sqlite test-postgres test-browser
 
 test-sqlite test-postgres: $(VENV)/requirements-dev
-	TEST_DATABASE=$(@:test-%=%) $(IN_VENV) -m pytest --numprocesses auto --ignore=tests/browser $(ARGS)
+	TEST_DATABASE=$(@:test-%=%) $(IN_VENV) -m pytest --numprocesses auto --dist worksteal --ignore=tests/browser $(ARGS)
 
 test-browser: $(VENV)/requirements-dev
 	@$(IN_VENV) -m tests.browser.ensure_chromium
