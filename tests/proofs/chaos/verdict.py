@@ -15,7 +15,7 @@ from django.db.models import Count
 
 from payments.management import pacing
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
-from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
+from payments.statuses import UNFINISHED, WITH_GOODS, OrderStatus, PaymentStatus
 from tests.proofs import promises
 from tests.proofs.chaos.phone import Memory
 from tests.proofs.chaos.pi import PiProcess
@@ -78,7 +78,7 @@ def judge(pi: PiProcess, shelf: Shelf, memory: Memory, *, balance_before: Decima
         "payments completed": PiPayment.objects.filter(status=PaymentStatus.COMPLETED).count(),
         "payments cancelled": PiPayment.objects.filter(status=PaymentStatus.CANCELLED).count(),
         "orders": Order.objects.count(),
-        "orders paid or fulfilled": Order.objects.filter(status__in=promises.ledger.WITH_GOODS).count(),
+        "orders paid or fulfilled": Order.objects.filter(status__in=WITH_GOODS).count(),
         "orders in review": Order.objects.filter(status=OrderStatus.NEEDS_REVIEW).count(),
         "refunds requested": Refund.objects.count(),
         "lost": len(lost),
