@@ -215,8 +215,8 @@ class World:
         if not s.ours[p].status:
             yield Act("note", p, seen), ours(s, p, status=P.CREATED)
             return
-        after = self.fold(rest, p, seen)
-        if self.fold(after, p, seen) != after:
+        after = self.apply_record(rest, p, seen)
+        if self.apply_record(after, p, seen) != after:
             raise Broken("the same answer, folded in twice, is not the same as once")
         yield Act("fold", p, seen), after
         o = ORDER_OF[p]
@@ -249,7 +249,7 @@ class World:
         o = ORDER_OF[p]
         rival = s.orders[o].held_by
         if rival >= 0 and self.rule("rival-first"):
-            s = self.fold(s, rival, s.at_pi[rival])
+            s = self.apply_record(s, rival, s.at_pi[rival])
         is_open = s.orders[o].status == O.PENDING or not self.rule("open-order")
         if is_open and not signed(s, o) and (free(s) >= 1 or not self.rule("count-stock")):
             held = order_with(

@@ -136,7 +136,7 @@ def _settled(world: World, s: State, p: int) -> State:
         s = at_pi(s, p, cancelled=True)
     if pi.tx == RECORDED and not pi.completed:
         s = at_pi(s, p, completed=True)
-    s = world.fold(s, p, s.at_pi[p])
+    s = world.apply_record(s, p, s.at_pi[p])
     return world.failed(s, p) if pi.tx == BAD and s.ours[p].status == P.SUBMITTED else s
 
 
