@@ -55,6 +55,10 @@ def user_dto(token: Token, quirks: Quirks) -> dict[str, Any]:
         user["username"] = token.pioneer.username
     if "wallet_address" in token.scopes:
         user["wallet_address"] = token.pioneer.wallet
+    if "roles" in token.scopes:
+        user["roles"] = list(token.pioneer.roles)
+    if "preferred_language" in token.scopes:
+        user["preferred_language"] = token.pioneer.language
     return user
 
 

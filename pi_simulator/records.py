@@ -19,11 +19,16 @@ APP_TO_USER: Direction = "app_to_user"
 
 @dataclass(frozen=True, slots=True)
 class Pioneer:
-    """A buyer: `uid` identifies them to our app, `wallet` is the address they pay from."""
+    """A buyer: `uid` identifies them to our app, `wallet` is the address they pay from.
+
+    `roles` and `language` are what Pi tells an app that was granted the scopes for them.
+    """
 
     username: str
     uid: str
     wallet: str
+    roles: tuple[str, ...] = ("email_verified",)
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import lifecycle, wire
-from .adapter import InProcessAdapter
 from .calls import Call, Hook
 from .clock import Clock
 from .control import Control
@@ -20,6 +19,9 @@ from .quirks import Quirks
 from .records import OUR_APP, Payment, Pioneer
 from .snapshot import snapshot
 from .world import World
+
+if TYPE_CHECKING:
+    from .adapter import InProcessAdapter
 
 DEMO_API_KEY = "simulated-api-key"
 DEMO_SHOP = "http://127.0.0.1:8000/"
@@ -95,6 +97,8 @@ class Simulator:
 
     def adapter(self) -> InProcessAdapter:
         """Return an adapter for `requests` that answers from this simulator, without a socket."""
+        from .adapter import InProcessAdapter  # needs `requests`, which nothing else here does
+
         return InProcessAdapter(self.wsgi)
 
     # What tests inspect and set

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -104,3 +105,10 @@ def test_the_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
     assert process.returncode == 0
     assert rest.endswith("The simulator has stopped; what it remembered is gone.\n")
     assert "secret" not in first + rest
+
+
+def test_the_simulator_starts_without_requests() -> None:
+    """A bare Python has it not: only the adapter for tests in the same process needs it."""
+    without = "import sys; sys.modules['requests'] = None; import pi_simulator.__main__"
+
+    subprocess.run([sys.executable, "-c", without], check=True, cwd=Path(__file__).parents[2], timeout=30)

@@ -39,6 +39,17 @@ def test_me_contains_only_what_was_granted(pi: Simulator, alice: Pioneer, sdk: S
     assert "username" not in sdk.get("/me")[1]
 
 
+def test_me_shows_roles_and_language_to_whom_they_were_granted(
+    pi: Simulator, alice: Pioneer, sdk: Shop
+) -> None:
+    token = pi.sign_in(alice, scopes=("username", "payments", "roles", "preferred_language"))
+    sdk.session.headers["Authorization"] = f"Bearer {token}"
+
+    user = sdk.get("/me")[1]
+
+    assert (user["roles"], user["preferred_language"]) == (["email_verified"], "en")
+
+
 def test_a_revoked_token_is_refused(pi: Simulator, alice: Pioneer, sdk: Shop) -> None:
     token = pi.sign_in(alice)
     sdk.session.headers["Authorization"] = f"Bearer {token}"
