@@ -15,6 +15,16 @@ from payments.pi.formats import WALLET
 EXAMPLE = "example-"
 DATABASES = ("sqlite:///", "postgres://", "postgresql://")
 PI_NETWORKS = ("Pi Network", "Pi Testnet")
+FLAGS = {
+    "true": True,
+    "on": True,
+    "yes": True,
+    "1": True,
+    "false": False,
+    "off": False,
+    "no": False,
+    "0": False,
+}
 
 
 def secret(env: environ.Env, name: str, *, debug: bool) -> str:
@@ -38,7 +48,7 @@ def one_of(env: environ.Env, name: str, choices: tuple[str, ...], default: str) 
     """Return `name`, which must be one of `choices`. Raises ImproperlyConfigured otherwise."""
     value = str(env.str(name, default=default))
     if value not in choices:
-        raise ImproperlyConfigured(f"{name} is {value!r}: set it to one of {', '.join(choices)}.")
+        raise ImproperlyConfigured(f"{name} has an unknown value: set it to one of {', '.join(choices)}.")
     return value
 
 
@@ -57,7 +67,7 @@ def url(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
     value = str(env.str(name, default=default)).rstrip("/")
     parts = urlsplit(value)
     if parts.scheme not in ({"https", "http"} if debug else {"https"}) or not parts.hostname:
-        raise ImproperlyConfigured(f"{name} is {value!r}: set it to an address that starts with https://.")
+        raise ImproperlyConfigured(f"{name} is no such address: set it to one that starts with https://.")
     return value
 
 
@@ -65,8 +75,35 @@ def number(env: environ.Env, name: str, *, default: int, at_least: int = 1) -> i
     """Return a whole number. Raises ImproperlyConfigured for anything else, or for one that is too small."""
     text = str(env.str(name, default=str(default)))
     if not text.isdecimal() or int(text) < at_least:
-        raise ImproperlyConfigured(f"{name} is {text!r}: set it to a whole number, at least {at_least}.")
+        raise ImproperlyConfigured(f"{name} is no such number: set it to a whole one, at least {at_least}.")
     return int(text)
+
+
+def flag(env: environ.Env, name: str, *, default: bool) -> bool:
+    """Return whether `name` is switched on. Raise ImproperlyConfigured for what is neither on nor off."""
+    text = str(env.str(name, default=str(default))).lower()
+    if text not in FLAGS:
+        raise ImproperlyConfigured(f"{name} is neither on nor off: set it to true or false.")
+    return FLAGS[text]
+
+
+def hosts(env: environ.Env, name: str, *, default: str) -> list[str]:
+    """Return host names from a list with commas. Raise ImproperlyConfigured for addresses and ports."""
+    names = [host.strip() for host in str(env.str(name, default=default)).split(",") if host.strip()]
+    if any(re.search(r"[/\s]|:\d*$", host) for host in names):
+        raise ImproperlyConfigured(f"{name} lists host names alone: leave out https://, ports and paths.")
+    return names
+
+
+def cache(env: environ.Env, *, default: str) -> dict[str, Any]:
+    """Return Django's settings for CACHE_URL. Raise ImproperlyConfigured for a kind that we do not know."""
+    try:
+        config: dict[str, Any] = env.cache_url("CACHE_URL", default=default)
+    except (ImproperlyConfigured, ValueError):  # whose text may quote a password
+        raise ImproperlyConfigured(
+            "CACHE_URL names no cache that we know: set it to dbcache://table or redis://host:6379/0."
+        ) from None
+    return config
 
 
 def database(env: environ.Env, *, default: str, base: Path) -> dict[str, Any]:
@@ -81,7 +118,12 @@ def database(env: environ.Env, *, default: str, base: Path) -> dict[str, Any]:
             "DATABASE_URL names no database that we know: set it to sqlite:///folder/file or"
             " postgres://user:password@host/name."
         )
-    config: dict[str, Any] = environ.Env.db_url_config(location)
+    try:
+        config: dict[str, Any] = environ.Env.db_url_config(location)
+    except ValueError:  # its text may quote the password
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read: write special characters of user and password as %XX."
+        ) from None
     options = config.setdefault("OPTIONS", {})
     if "sqlite" in config["ENGINE"]:
         config["NAME"] = base / config["NAME"]

@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
-
-from pistore import environment
+from pistore import env_file, environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env = env_file.Reader(BASE_DIR / ".env")
 
-DEBUG: bool = env.bool("DEBUG", default=False)
+DEBUG = environment.flag(env, "DEBUG", default=False)
 SECRET_KEY = environment.secret(env, "SECRET_KEY", debug=DEBUG)
-ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])]
+ALLOWED_HOSTS = environment.hosts(env, "ALLOWED_HOSTS", default="127.0.0.1,localhost")
 ALLOWED_ORIGINS = [origin.strip() for origin in env.list("ALLOWED_ORIGINS", default=[])]
 PROXY_COUNT = environment.number(env, "PROXY_COUNT", default=0, at_least=0)
 
@@ -29,7 +26,7 @@ PROXY_COUNT = environment.number(env, "PROXY_COUNT", default=0, at_least=0)
 
 PI_API_URL = environment.url(env, "PI_API_URL", debug=DEBUG, default="http://localhost:8314/v2")
 PI_SDK_URL = environment.url(env, "PI_SDK_URL", debug=DEBUG, default="http://localhost:8314/pi-sdk.js")
-PI_SDK_SANDBOX: bool = env.bool("PI_SDK_SANDBOX", default=DEBUG)
+PI_SDK_SANDBOX = environment.flag(env, "PI_SDK_SANDBOX", default=DEBUG)
 PI_HORIZON_URL = environment.url(env, "PI_HORIZON_URL", debug=DEBUG, default="http://localhost:8314/horizon")
 PI_API_KEY = environment.secret(env, "PI_API_KEY", debug=DEBUG)
 PI_NETWORK = environment.one_of(env, "PI_NETWORK", environment.PI_NETWORKS, default="Pi Testnet")
@@ -111,7 +108,7 @@ TEMPLATES = [
 
 DATABASES = {"default": environment.database(env, default="sqlite:///var/pistore.sqlite3", base=BASE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+CACHES = {"default": environment.cache(env, default="locmemcache://")}
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
@@ -278,3 +275,6 @@ LOGGING: dict[str, Any] = {
     # Without Django's own handlers, which under DEBUG would write everything once more, links and all.
     "loggers": {"django": {}, "django.server": {"propagate": True}},
 }
+
+# A line of .env that nothing above has asked for is misspelt.
+env.refuse_unknown()

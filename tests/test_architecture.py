@@ -45,7 +45,7 @@ RECORDS_ROOM = ("apps", "checks", "models", "money", "moves", "statuses")
 
 DEMO = "demo"
 PI = "payments.pi"
-READERS_OF_THE_ENVIRONMENT = ("pistore.settings", "pistore.environment", "demo.__main__")
+READERS_OF_THE_ENVIRONMENT = ("pistore.settings", "pistore.environment", "pistore.env_file", "demo.__main__")
 SPEAKERS_OF_HTTP = ("payments.pi.http",)
 HTTP_LIBRARIES = ("requests", "urllib3", "urllib.request", "http.client", "httpx", "aiohttp")
 

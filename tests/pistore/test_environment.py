@@ -36,8 +36,13 @@ A_SECRET_IS_PUBLIC = (
 NO_ADDRESS = (
     "PI_WALLET_ADDRESS is not a Pi wallet address: set it to the public address (G…) of the app's wallet."
 )
-NO_URL = "{} is {!r}: set it to an address that starts with https://."
-NO_NUMBER = "{} is {!r}: set it to a whole number, at least {}."
+NO_URL = "{} is no such address: set it to one that starts with https://."
+NO_NUMBER = "{} is no such number: set it to a whole one, at least {}."
+NO_NETWORK = "PI_NETWORK has an unknown value: set it to one of Pi Network, Pi Testnet."
+NO_FLAG = "{} is neither on nor off: set it to true or false."
+NO_HOST = "ALLOWED_HOSTS lists host names alone: leave out https://, ports and paths."
+NO_CACHE = "CACHE_URL names no cache that we know: set it to dbcache://table or redis://host:6379/0."
+UNREADABLE_DATABASE = "DATABASE_URL cannot be read: write special characters of user and password as %XX."
 NO_DATABASE = (
     "DATABASE_URL names no database that we know: set it to sqlite:///folder/file or"
     " postgres://user:password@host/name."
@@ -70,22 +75,28 @@ def manage(command: str, environment: dict[str, str]) -> subprocess.CompletedPro
         (REAL_SHOP, "PI_API_KEY", "", A_SECRET_IS_MISSING.format("PI_API_KEY")),
         (REAL_SHOP, "SECRET_KEY", "example-secret", A_SECRET_IS_PUBLIC.format("SECRET_KEY")),
         (REAL_SHOP, "PI_API_KEY", "example-key", A_SECRET_IS_PUBLIC.format("PI_API_KEY")),
-        (ENVIRONMENT, "PI_NETWORK", "π", "PI_NETWORK is 'π': set it to one of Pi Network, Pi Testnet."),
-        (ENVIRONMENT, "PI_NETWORK", "", "PI_NETWORK is '': set it to one of Pi Network, Pi Testnet."),
+        (ENVIRONMENT, "PI_NETWORK", "π", NO_NETWORK),
+        (ENVIRONMENT, "PI_NETWORK", "", NO_NETWORK),
         (ENVIRONMENT, "PI_WALLET_ADDRESS", "G123", NO_ADDRESS),
         (ENVIRONMENT, "PI_WALLET_ADDRESS", f"S{'A' * 55}", NO_ADDRESS),
         (REAL_SHOP, "PI_WALLET_ADDRESS", "", NO_ADDRESS),
-        (ENVIRONMENT, "PI_API_URL", "api.minepi.com/v2", NO_URL.format("PI_API_URL", "api.minepi.com/v2")),
-        (ENVIRONMENT, "PI_API_URL", "https://", NO_URL.format("PI_API_URL", "https:")),
-        (REAL_SHOP, "PI_API_URL", "http://pi.example", NO_URL.format("PI_API_URL", "http://pi.example")),
-        (REAL_SHOP, "PI_SDK_URL", "http://pi.example", NO_URL.format("PI_SDK_URL", "http://pi.example")),
-        (REAL_SHOP, "PI_HORIZON_URL", "ftp://pi.it", NO_URL.format("PI_HORIZON_URL", "ftp://pi.it")),
-        (ENVIRONMENT, "ORDER_HOLD_MINUTES", "0", NO_NUMBER.format("ORDER_HOLD_MINUTES", "0", 1)),
-        (ENVIRONMENT, "ORDER_HOLD_MINUTES", "1.5", NO_NUMBER.format("ORDER_HOLD_MINUTES", "1.5", 1)),
-        (ENVIRONMENT, "ORDER_HOLD_MINUTES", "", NO_NUMBER.format("ORDER_HOLD_MINUTES", "", 1)),
-        (ENVIRONMENT, "PROXY_COUNT", "-1", NO_NUMBER.format("PROXY_COUNT", "-1", 0)),
+        (ENVIRONMENT, "PI_API_URL", "api.minepi.com/v2", NO_URL.format("PI_API_URL")),
+        (ENVIRONMENT, "PI_API_URL", "https://", NO_URL.format("PI_API_URL")),
+        (REAL_SHOP, "PI_API_URL", "http://pi.example", NO_URL.format("PI_API_URL")),
+        (REAL_SHOP, "PI_SDK_URL", "http://pi.example", NO_URL.format("PI_SDK_URL")),
+        (REAL_SHOP, "PI_HORIZON_URL", "ftp://pi.it", NO_URL.format("PI_HORIZON_URL")),
+        (ENVIRONMENT, "ORDER_HOLD_MINUTES", "0", NO_NUMBER.format("ORDER_HOLD_MINUTES", 1)),
+        (ENVIRONMENT, "ORDER_HOLD_MINUTES", "1.5", NO_NUMBER.format("ORDER_HOLD_MINUTES", 1)),
+        (ENVIRONMENT, "ORDER_HOLD_MINUTES", "", NO_NUMBER.format("ORDER_HOLD_MINUTES", 1)),
+        (ENVIRONMENT, "PROXY_COUNT", "-1", NO_NUMBER.format("PROXY_COUNT", 0)),
         (ENVIRONMENT, "DATABASE_URL", "mysql://shop:secret@database.example/shop", NO_DATABASE),
         (ENVIRONMENT, "DATABASE_URL", "secret", NO_DATABASE),
+        (ENVIRONMENT, "DATABASE_URL", "postgres://shop:secret@host:secret/shop", UNREADABLE_DATABASE),
+        (ENVIRONMENT, "DEBUG", "ture", NO_FLAG.format("DEBUG")),
+        (ENVIRONMENT, "PI_SDK_SANDBOX", "", NO_FLAG.format("PI_SDK_SANDBOX")),
+        (ENVIRONMENT, "ALLOWED_HOSTS", "https://shop.example", NO_HOST),
+        (ENVIRONMENT, "ALLOWED_HOSTS", "shop.example, shop.example:8443", NO_HOST),
+        (ENVIRONMENT, "CACHE_URL", "reddis://:secret@host", NO_CACHE),
     ],
 )
 def test_a_wrong_setting_is_told_in_one_sentence(
