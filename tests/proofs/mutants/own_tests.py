@@ -20,7 +20,7 @@ ENTRY_POINTS = (
     "tests/payments/domain/test_place_order.py",
     "tests/payments/domain/test_reconcile.py",
     "tests/payments/domain/test_recover.py",
-    "tests/payments/test_recover_payments.py",
+    "tests/payments/management/test_recover_payments.py",
     "tests/payments/domain/test_settle.py",
 )
 PI = ("tests/payments/pi/",)
@@ -73,10 +73,10 @@ OWN_TESTS = {
         "tests/payments/domain/test_ship.py",
     ),
     "payments.domain.reconciliation": (
-        "tests/payments/test_cleanup_stale_orders.py",
+        "tests/payments/management/test_cleanup_stale_orders.py",
         "tests/payments/domain/test_commits.py",
         "tests/payments/domain/test_reconcile.py",
-        "tests/payments/test_reconcile_payments.py",
+        "tests/payments/management/test_reconcile_payments.py",
     ),
     "web.bearer": ("tests/web/test_bearer.py",),
 }
