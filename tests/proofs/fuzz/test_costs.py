@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pi_simulator.calls import Call
 from tests.payments.page import Page
-from tests.payments.test_cost_at_pi import CANCELLED, FLAGS, OTHER_AMOUNT, SIGNED, approving, asked, told
 from tests.proofs.fuzz.effort import ON_SQLITE, forgotten, fuzz
+from tests.security.test_cost_at_pi import CANCELLED, FLAGS, OTHER_AMOUNT, SIGNED, approving, asked, told
 
 pytestmark = [pytest.mark.django_db, *ON_SQLITE]
 
