@@ -8,8 +8,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from catalog import stock
+from tests.catalog.admin_forms import act, address, errors, page_of, send, told
 from tests.catalog.goods import codes, counted, product, variant
-from tests.catalog.office import act, address, errors, page_of, send, told
 
 pytestmark = pytest.mark.django_db
 

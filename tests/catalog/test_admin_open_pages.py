@@ -12,8 +12,8 @@ from django.test import Client
 
 from catalog.admin.forms import SharedForm
 from catalog.models import Category, Product, Variant
+from tests.catalog.admin_forms import errors, form_on, page_of, submit
 from tests.catalog.goods import counted, product, variant
-from tests.catalog.office import errors, form_on, page_of, submit
 
 pytestmark = pytest.mark.django_db
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from catalog.models import Category, Delivery, Picture, Product, Variant
 from payments.models import Order, OrderLine, Pioneer
+from tests.catalog.admin_forms import act, address, errors, form_on, page_of, send, submit, told
 from tests.catalog.goods import codes, product, variant
-from tests.catalog.office import act, address, errors, form_on, page_of, send, submit, told
 
 pytestmark = pytest.mark.django_db
 

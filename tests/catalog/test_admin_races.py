@@ -12,8 +12,8 @@ from django.test import Client
 from catalog import stock
 from catalog.admin.forms import VariantForm
 from catalog.models import Category
+from tests.catalog.admin_forms import form_on, page_of
 from tests.catalog.goods import counted, variant
-from tests.catalog.office import form_on, page_of
 from tests.catalog.test_stock_races import kinds, race
 
 pytestmark = pytest.mark.django_db(transaction=True)

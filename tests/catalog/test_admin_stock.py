@@ -11,8 +11,8 @@ from django.test import Client
 from catalog import stock
 from catalog.admin.forms import VariantForm
 from catalog.models import Delivery, Variant
+from tests.catalog.admin_forms import errors, form_on, page_of, send, submit
 from tests.catalog.goods import codes, counted, product, variant
-from tests.catalog.office import errors, form_on, page_of, send, submit
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from catalog.models import Variant
 from payments.domain import decisions, protocol, refunds
 from payments.models import Order
 from payments.moves import move
-from tests.payments import desk
-from tests.payments.desk import CAROL, DORA, approve
+from tests.payments import situations
 from tests.payments.page import Page
+from tests.payments.situations import CAROL, DORA, approve
 
 PAST = timezone.now() - timedelta(hours=1)
 
@@ -59,7 +59,7 @@ def paid(page: Page) -> Order:
 
 def paid_twice(page: Page) -> Order:
     order = page.buy({"mug": 1})
-    desk.pay_again(page, order)
+    situations.pay_again(page, order)
     return order
 
 
@@ -104,7 +104,7 @@ def cancelled(page: Page) -> Order:
 
 
 def review(page: Page) -> Order:
-    return desk.paid_after_cancel(page, {"mug": 1})
+    return situations.paid_after_cancel(page, {"mug": 1})
 
 
 def review_without_refund(page: Page) -> Order:
@@ -114,11 +114,11 @@ def review_without_refund(page: Page) -> Order:
 
 
 def doubtful(page: Page) -> Order:
-    return desk.unverified(page, {"mug": 1})
+    return situations.unverified(page, {"mug": 1})
 
 
 def unused(page: Page) -> Order:
-    return desk.paid_but_unused(page, {"mug": 1})
+    return situations.paid_but_unused(page, {"mug": 1})
 
 
 def unused_and_cancelled(page: Page) -> Order:
@@ -126,7 +126,7 @@ def unused_and_cancelled(page: Page) -> Order:
 
 
 def doubted_and_cancelled(page: Page) -> Order:
-    return desk.doubted_after(desk.cancel, page, {"mug": 1})
+    return situations.doubted_after(situations.cancel, page, {"mug": 1})
 
 
 def refunded(page: Page) -> Order:
@@ -137,7 +137,7 @@ def refunded(page: Page) -> Order:
 
 
 def doubted_and_expired(page: Page) -> Order:
-    return desk.doubted_after(desk.expire, page, {"mug": 1})
+    return situations.doubted_after(situations.expire, page, {"mug": 1})
 
 
 def sold_out_meanwhile(page: Page) -> Order:
@@ -160,7 +160,7 @@ def signed_and_cancelled(page: Page) -> Order:
     """Cancelled while the buyer signed; Pi shows the transaction, and does not complete the payment yet."""
     order, identifier = page.approved({"mug": 1})
     page.pi.sign(identifier, recorded=False)
-    desk.cancel(order)
+    situations.cancel(order)
     page.pi.record_transaction(identifier)
     page.pi.faults.add("down", path="complete")
     page.incomplete(identifier, expect=503)
@@ -170,7 +170,7 @@ def signed_and_cancelled(page: Page) -> Order:
 def paid_once_and_paying_again(page: Page) -> Order:
     """The money of a payment that was given up came while another one holds the goods."""
     answer = page.order({"mug": 1})
-    given_up = desk.given_up_while_signed(page, answer)
+    given_up = situations.given_up_while_signed(page, answer)
     page.approve(page.create_payment(answer))
     page.pi.record_transaction(given_up)
     page.incomplete(given_up)
@@ -195,7 +195,7 @@ def honoured_without_money(page: Page) -> Order:
 
 
 def honoured_without_money_and_delivered(page: Page) -> Order:
-    return decisions.honour(desk.unverified(page, {"voucher": 1}), by=CAROL)
+    return decisions.honour(situations.unverified(page, {"voucher": 1}), by=CAROL)
 
 
 def honoured_and_paid_at_last(page: Page) -> Order:
@@ -232,7 +232,7 @@ def unused_and_going_back(page: Page) -> Order:
 def unused_cancelled_and_back(page: Page) -> Order:
     order = unused_and_going_back(page)
     move(order.refunds.get(), "done", by=DORA, txid="c" * 64)
-    desk.cancel(order)
+    situations.cancel(order)
     return order
 
 
@@ -245,7 +245,7 @@ def paid_and_back(page: Page) -> Order:
 
 def second_payment_going_back(page: Page) -> Order:
     order = page.buy({"voucher": 1})
-    approve(desk.pay_again(page, order).refunds.get())
+    approve(situations.pay_again(page, order).refunds.get())
     return order
 
 
@@ -263,7 +263,7 @@ def fulfilled_and_going_back(page: Page) -> Order:
 
 def refunded_and_paid_again(page: Page) -> Order:
     order = refunded(page)
-    desk.pay_again(page, order)
+    situations.pay_again(page, order)
     return order
 
 

@@ -25,7 +25,7 @@ from payments.moves import Author
 from payments.pi.client import PiUnclear
 from pi_simulator import Simulator
 from pi_simulator.records import Pioneer as AtPi
-from tests.payments.desk import approve
+from tests.payments.situations import approve
 from tests.proofs.promises import Shelf, pass_time
 
 HOME = Shipping("Alice Example", "1 Main Street\nSpringfield")

@@ -12,7 +12,7 @@ from catalog.models import DeliveryCode, Variant
 from payments.models import Order, PiPayment
 from pi_simulator import Simulator
 from tests.proofs import scenes
-from tests.proofs.doors import complete, go_through, report_error
+from tests.proofs.entry_points import complete, go_through, report_error
 from tests.proofs.promises import pass_time
 from tests.proofs.replay import Stage, likeness
 from tests.proofs.scenes import Scene, meeting

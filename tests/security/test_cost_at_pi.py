@@ -33,9 +33,9 @@ from pi_simulator import Simulator
 from pi_simulator.calls import Call
 from storefront.downloads import download_url
 from tests.payments.api.test_throttles import views_of_the_api
-from tests.payments.desk import paid_after_cancel
 from tests.payments.page import Page
-from tests.payments.staff_room import action_url, chief, logged
+from tests.payments.situations import paid_after_cancel
+from tests.payments.staff import action_url, chief, logged
 
 # What is asked of Pi does not depend on the database: once is enough.
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]

@@ -22,10 +22,10 @@ from requests.adapters import BaseAdapter
 from catalog.models import Picture, Product
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.pi import http
+from tests.catalog.admin_forms import address, errors, form_on, submit
 from tests.catalog.goods import codes, product, variant
-from tests.catalog.office import address, errors, form_on, submit
 from tests.payments.page import Page
-from tests.payments.staff_room import action_url, chief, list_url, page_url
+from tests.payments.staff import action_url, chief, list_url, page_url
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from payments.domain import protocol
 from payments.models import Order, PiPayment, Refund
 from payments.moves import Author
 from tests.catalog.goods import counted
-from tests.payments.desk import asking
 from tests.payments.page import Page
+from tests.payments.situations import asking
 
 pytestmark = pytest.mark.django_db
 

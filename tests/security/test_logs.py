@@ -29,7 +29,7 @@ from pi_simulator.faults import OFF_THE_WIRE, Kind
 from pi_simulator.server import running
 from storefront.downloads import download_url
 from tests.payments.page import Page
-from tests.payments.staff_room import action_url
+from tests.payments.staff import action_url
 
 pytestmark = pytest.mark.django_db
 

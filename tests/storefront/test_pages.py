@@ -25,7 +25,7 @@ from payments.statuses import OrderStatus
 from storefront import downloads
 from storefront.receipt import receipt_for
 from tests.catalog.goods import product, variant
-from tests.payments import desk, stories
+from tests.payments import situations, stories
 from tests.payments.page import Page
 
 pytestmark = pytest.mark.django_db
@@ -464,7 +464,7 @@ def test_an_address_is_shipped_to_only_where_something_will_be(
 
 def test_a_second_payment_that_goes_back_does_not_hide_the_goods(alice: Page) -> None:
     order = alice.buy({"voucher": 1})
-    desk.approve(desk.pay_again(alice, order).refunds.get())
+    situations.approve(situations.pay_again(alice, order).refunds.get())
 
     html = receipt(alice, order)
 

@@ -13,7 +13,7 @@ from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
 from pytest_django import Settings
 
-from tests.payments.staff_room import member
+from tests.payments.staff import member
 from web.error_pages import BUSY, server_error
 
 SECRET = "a detail that is nobody else's business"

@@ -17,7 +17,8 @@ from payments.admin.actions import ORDER_ACTIONS, PAYMENT_ACTIONS, REFUND_ACTION
 from payments.domain import refunds
 from payments.models import Event, Order, PiPayment, Refund
 from payments.moves import Overtaken
-from tests.payments.desk import (
+from tests.payments.page import Page, acts, status_of
+from tests.payments.situations import (
     CAROL,
     approve,
     everything,
@@ -26,8 +27,7 @@ from tests.payments.desk import (
     paid_after_cancel,
     story,
 )
-from tests.payments.page import Page, acts, status_of
-from tests.payments.staff_room import (
+from tests.payments.staff import (
     VIEW,
     Row,
     act,

@@ -11,9 +11,9 @@ from catalog.models import Variant
 from payments.admin import base
 from payments.models import Order
 from tests.catalog.goods import counted
-from tests.payments.desk import everything, story
 from tests.payments.page import Page, acts
-from tests.payments.staff_room import act, chief, list_url, logged, member, messages_of, page_url, text_of
+from tests.payments.situations import everything, story
+from tests.payments.staff import act, chief, list_url, logged, member, messages_of, page_url, text_of
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/payments/order/clean-up/"

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.payments.page import Page
-from tests.payments.staff_room import action_url
+from tests.payments.staff import action_url
 
 pytestmark = pytest.mark.django_db
 

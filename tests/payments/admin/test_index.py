@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from payments.models import Order, PiPayment, Refund
 from payments.moves import move
-from tests.payments.desk import DORA, approve, paid_after_cancel
 from tests.payments.page import Page
-from tests.payments.staff_room import chief, member, text_of
+from tests.payments.situations import DORA, approve, paid_after_cancel
+from tests.payments.staff import chief, member, text_of
 
 pytestmark = pytest.mark.django_db
 

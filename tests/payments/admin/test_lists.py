@@ -15,7 +15,8 @@ from pytest_django import DjangoAssertNumQueries
 from payments.admin.pages import OrderAdmin
 from payments.domain import refunds
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
-from tests.payments.desk import (
+from tests.payments.page import Page
+from tests.payments.situations import (
     CAROL,
     cancel,
     doubted_after,
@@ -24,8 +25,7 @@ from tests.payments.desk import (
     pay_again,
     unverified,
 )
-from tests.payments.page import Page
-from tests.payments.staff_room import Row, chief, list_url, member, page_url, text_of
+from tests.payments.staff import Row, chief, list_url, member, page_url, text_of
 
 pytestmark = pytest.mark.django_db
 MODELS = (Order, PiPayment, Refund, Event, Pioneer)

@@ -14,9 +14,9 @@ from payments.admin.actions import ORDER_ACTIONS, PAYMENT_ACTIONS, REFUND_ACTION
 from payments.domain import decisions
 from payments.models import Event, Order, Pioneer, PiPayment, Refund
 from payments.templatetags.staff import explorer_url
-from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, unverified
 from tests.payments.page import Page
-from tests.payments.staff_room import (
+from tests.payments.situations import CAROL, approve, everything, paid_after_cancel, pay_again, unverified
+from tests.payments.staff import (
     Row,
     action_url,
     chief,

@@ -19,7 +19,8 @@ from payments.domain import decisions, protocol, refunds
 from payments.domain.reconciliation import expire_stale
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import Author, move
-from tests.payments.desk import (
+from tests.payments.page import Page
+from tests.payments.situations import (
     CAROL,
     DORA,
     approve,
@@ -28,7 +29,6 @@ from tests.payments.desk import (
     pay_again,
     unverified,
 )
-from tests.payments.page import Page
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()

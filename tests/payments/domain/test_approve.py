@@ -13,8 +13,8 @@ from payments.domain.protocol import CALLBACK_SECONDS
 from payments.models import Event, Order, PiPayment
 from payments.pi import http
 from tests.catalog.goods import counted
-from tests.payments.desk import given_up_while_signed
 from tests.payments.page import Page, acts, status_of
+from tests.payments.situations import given_up_while_signed
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from payments.models import PiPayment
 from payments.moves import Author
 from payments.pi.client import PiError
 from tests.catalog.goods import counted
-from tests.payments.desk import asking, everything, story
 from tests.payments.page import Page, acts, status_of
+from tests.payments.situations import asking, everything, story
 
 pytestmark = pytest.mark.django_db
 BY = Author("staff carol", "close_missing")

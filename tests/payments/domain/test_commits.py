@@ -12,8 +12,8 @@ from payments.domain import settle as settlement
 from payments.moves import Author, locked
 from payments.pi.client import PiRefused
 from tests.payments import rows
-from tests.payments.desk import asking
 from tests.payments.page import Page
+from tests.payments.situations import asking
 
 BY = Author("staff carol", "test")
 NESTED = "^A durable atomic block cannot be nested within another atomic block"

@@ -14,8 +14,8 @@ from catalog import stock
 from catalog.models import DeliveryCode, Variant
 from payments.models import DeliveredCode, Event, Order, PiPayment, Refund
 from tests.catalog.goods import counted, forget_file, lose_file
-from tests.payments.desk import not_verified_for_long
 from tests.payments.page import Page, acts, status_of
+from tests.payments.situations import not_verified_for_long
 
 pytestmark = pytest.mark.django_db
 

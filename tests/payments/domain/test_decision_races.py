@@ -13,9 +13,9 @@ from payments.domain import decisions, protocol, refunds
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import Author
 from tests.catalog.goods import counted
-from tests.payments.desk import asking, paid_after_cancel
 from tests.payments.domain.test_races import at_once
 from tests.payments.page import Page
+from tests.payments.situations import asking, paid_after_cancel
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,8 @@ from payments.domain import decisions, protocol, refunds
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import Author, move
 from tests.catalog.goods import counted, forget_file, lose_file
-from tests.payments.desk import (
+from tests.payments.page import Page, status_of
+from tests.payments.situations import (
     CAROL,
     approve,
     everything,
@@ -25,7 +26,6 @@ from tests.payments.desk import (
     story,
     unverified,
 )
-from tests.payments.page import Page, status_of
 
 pytestmark = pytest.mark.django_db
 BY = Author("staff carol", "honour")

@@ -17,9 +17,9 @@ from payments.moves import Author, record
 from payments.pi.client import PiRefused
 from payments.statuses import PASSING_NOTICES, Notice
 from tests.payments import rows
-from tests.payments.desk import asking, cancel, doubted_after, paid_after_cancel, pay_again, unverified
 from tests.payments.page import Page
-from tests.payments.staff_room import action_url, page_url
+from tests.payments.situations import asking, cancel, doubted_after, paid_after_cancel, pay_again, unverified
+from tests.payments.staff import action_url, page_url
 
 pytestmark = pytest.mark.django_db
 

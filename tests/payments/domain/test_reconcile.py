@@ -21,8 +21,8 @@ from payments.pi.client import PiClient, PiMisconfigured, PiUnclear
 from pi_simulator import Simulator
 from tests.catalog.goods import counted
 from tests.payments import rows
-from tests.payments.desk import not_verified_for_long, unverified
 from tests.payments.page import Page, acts, status_of
+from tests.payments.situations import not_verified_for_long, unverified
 
 pytestmark = pytest.mark.django_db
 

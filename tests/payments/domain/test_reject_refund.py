@@ -7,8 +7,8 @@ import pytest
 from payments.domain import decisions, refunds
 from payments.models import Refund
 from payments.moves import Author
-from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, story
 from tests.payments.page import Page
+from tests.payments.situations import CAROL, approve, everything, paid_after_cancel, story
 
 pytestmark = pytest.mark.django_db
 BY = Author("staff carol", "reject_refund")

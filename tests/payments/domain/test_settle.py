@@ -22,8 +22,8 @@ from payments.moves import Author, Overtaken
 from payments.pi.client import PiRefused, PiUnclear
 from pi_simulator.calls import Call
 from tests.payments import rows
-from tests.payments.desk import asking, not_verified_for_long, story
 from tests.payments.page import Page, acts, status_of
+from tests.payments.situations import asking, not_verified_for_long, story
 
 pytestmark = pytest.mark.django_db
 BY = Author("reconcile_payments", "reconcile")

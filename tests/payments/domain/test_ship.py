@@ -7,8 +7,8 @@ import pytest
 from payments.domain import decisions, refunds
 from payments.models import Order, Refund
 from payments.moves import Author
-from tests.payments.desk import CAROL, approve, everything, paid_after_cancel, pay_again, story
 from tests.payments.page import Page
+from tests.payments.situations import CAROL, approve, everything, paid_after_cancel, pay_again, story
 
 pytestmark = pytest.mark.django_db
 BY = Author("staff carol", "ship")

@@ -23,8 +23,8 @@ from payments.management import pacing
 from payments.management.commands import check_ledger
 from payments.models import Order, PiPayment
 from payments.moves import Author
-from tests.payments.desk import asking, everything, unverified
 from tests.payments.page import Page, acts
+from tests.payments.situations import asking, everything, unverified
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

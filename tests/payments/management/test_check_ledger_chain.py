@@ -10,9 +10,9 @@ from payments.audit import against_chain
 from payments.models import PiPayment, Refund
 from payments.pi import horizon
 from payments.statuses import RefundStatus
-from tests.payments.desk import cancel, doubted_after, everything, not_verified_for_long, pay_again
 from tests.payments.management.test_check_ledger import _without_rest, run
 from tests.payments.page import Page
+from tests.payments.situations import cancel, doubted_after, everything, not_verified_for_long, pay_again
 
 __all__ = ["_without_rest"]
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from catalog.models import Variant
 from payments.models import Order
 from tests.catalog.goods import counted
-from tests.payments.desk import everything
 from tests.payments.page import Page, acts
+from tests.payments.situations import everything
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

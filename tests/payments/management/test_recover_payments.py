@@ -15,8 +15,8 @@ from payments.management import pacing
 from payments.management.commands import recover_payments
 from payments.models import Order, PiPayment, Refund
 from payments.statuses import Notice
-from tests.payments.desk import asking, everything, story, unverified
 from tests.payments.page import Page, acts, status_of
+from tests.payments.situations import asking, everything, story, unverified
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -61,7 +61,7 @@ def _run(world: World, options: argparse.Namespace) -> bool:
 
     django.setup()
     # Only now do the settings know the database.
-    from tests.proofs.chaos.shelf import stocked
+    from tests.proofs.chaos.catalogue import stocked
     from tests.proofs.chaos.verdict import heal, judge
 
     shelf = stocked()

@@ -15,7 +15,7 @@ from django.db import connection
 from pi_simulator import Simulator
 from pi_simulator.refusal import SimulatorRefusal
 from tests.proofs.boundaries import Boundaries
-from tests.proofs.doors import (
+from tests.proofs.entry_points import (
     COMMANDS,
     DOORS,
     Door,

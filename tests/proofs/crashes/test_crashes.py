@@ -15,7 +15,7 @@ import pytest
 from pi_simulator import Simulator
 from tests.proofs import damage, scenes
 from tests.proofs.crashes.crashes import AFTERMATHS, Crashes
-from tests.proofs.doors import COMMANDS, DOORS, approve, complete
+from tests.proofs.entry_points import COMMANDS, DOORS, approve, complete
 from tests.proofs.interleavings.test_interleavings import EVERY, FEWEST_DOORS, MEETINGS, TURN, WHOLE, name_of
 from tests.proofs.witness import Witness
 

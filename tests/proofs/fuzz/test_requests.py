@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storefront.downloads import download_url
 from tests.payments.page import Page
-from tests.payments.staff_room import chief
+from tests.payments.staff import chief
 from tests.proofs.fuzz.effort import forgotten, fuzz
 
 pytestmark = pytest.mark.django_db

@@ -26,7 +26,7 @@ from payments.moves import Author
 from payments.pi.client import PiError
 from payments.statuses import OPEN
 from pi_simulator.refusal import SimulatorRefusal
-from tests.payments import desk
+from tests.payments import situations
 from tests.payments.page import ADDRESS, Page
 from tests.proofs.histories.at_work import AtWork
 from tests.proofs.promises import CLEANER, SWEEPER, pass_time
@@ -297,7 +297,7 @@ class People:
         """A second person approves; from now on the money is on its way back."""
         if refund.status != "requested":
             return f"it is {refund.status}"
-        return self.shop.ours(lambda: desk.approve(refund)).status
+        return self.shop.ours(lambda: situations.approve(refund)).status
 
     def change_stock(self, *, by: int) -> str:
         mug = Variant.objects.get(sku="mug")

@@ -13,7 +13,7 @@ from itertools import islice
 
 from pi_simulator import Simulator
 from tests.proofs.boundaries import Boundaries
-from tests.proofs.doors import AT_HOME, DOORS, RIVALS, Door, go_through
+from tests.proofs.entry_points import AT_HOME, DOORS, RIVALS, Door, go_through
 from tests.proofs.replay import Stage
 from tests.proofs.scenes import SETTINGS, Meeting, Scene
 from tests.proofs.witness import Witness

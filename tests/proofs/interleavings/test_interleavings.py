@@ -15,7 +15,7 @@ from django.conf import settings
 
 from pi_simulator import Simulator
 from tests.proofs import damage, scenes
-from tests.proofs.doors import (
+from tests.proofs.entry_points import (
     DOORS,
     RIVALS,
     Door,

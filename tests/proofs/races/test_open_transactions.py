@@ -25,10 +25,10 @@ from payments.domain.settle import settle
 from payments.models import DeliveredCode, Event, Order, OrderLine, PiPayment, Refund
 from payments.moves import Author
 from payments.pi.client import PiClient
+from tests.catalog.admin_forms import form_on, page_of
 from tests.catalog.goods import counted, product, variant
-from tests.catalog.office import form_on, page_of
-from tests.payments.desk import CAROL, DORA, paid_after_cancel
 from tests.payments.page import Page
+from tests.payments.situations import CAROL, DORA, paid_after_cancel
 from tests.proofs.promises import SWEEPER, Shelf, broken
 from tests.proofs.races import guards
 from tests.proofs.races.stage import Stage, stage

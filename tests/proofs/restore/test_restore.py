@@ -20,8 +20,8 @@ from payments.domain import decisions
 from payments.management import pacing
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from pi_simulator import Simulator
-from tests.payments.desk import CAROL, pay_again, unverified
 from tests.payments.page import Page, shelf, status_of
+from tests.payments.situations import CAROL, pay_again, unverified
 from tests.proofs.promises import Shelf, broken, broken_at_rest, everything, heal, pass_time
 from tests.proofs.restore.backups import Told, commands_of, manage
 
