@@ -1,4 +1,4 @@
-"""Rows in any status, written past the doors: for tests of what the database and `moves` allow."""
+"""Rows in any status, written past the entry points: for tests of what the database and `moves` allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How orders come to the staff's desk: each function tells one story to its end and returns the order."""
+"""Situations an order can get into that need staff, and the steps that lead there."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def approve(refund: Refund) -> Refund:
 
 
 def story(subject: Order | PiPayment | Refund) -> list[tuple[str, str, str, str]]:
-    """Who moved it by which door, from what to what."""
+    """Return who moved it, through which entry point, from what to what."""
     return list(subject.events.filter(kind="moved").values_list("actor", "cause", "before", "after"))
 
 

@@ -1,4 +1,4 @@
-"""Every way in which somebody changes something: the doors of the shop, and what happens at Pi by itself."""
+"""Every way in which somebody changes something: our entry points, and what happens only at Pi."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ from tests.proofs.scenes import (
     verified_late,
 )
 
-# What a door may answer instead of doing it; everything else would be a 500, or a traceback for staff.
+# How an entry point may refuse; everything else would be a 500, or a traceback for staff.
 REFUSALS = (
     *(Refused, OutOfStock, NotCompleted, UnknownPayment, Overtaken, PiUnclear, PiRefused),
     *(Declined, RefundImpossible, SimulatorRefusal, CommandError),
 )
-Door = Callable[[Scene, Hand], object]
+EntryPoint = Callable[[Scene, Hand], object]
 
 
 # The buyer's page and the SDK --------------------------------------------------------------------------
@@ -188,19 +188,19 @@ def buyer_cancels(scene: Scene, hand: Hand) -> object:
     return scene.pi.cancel_by_user(hand.identifier)
 
 
-DOORS: tuple[Door, ...] = (
+ENTRY_POINTS: tuple[EntryPoint, ...] = (
     *(place_order, order_again, approve, complete, cancel, report_error, recover),
     *(reconcile, expire, cancel_order, reopen),
     *(flag_refund, reject_refund, honour, ship, close_missing),
     *(take_a_unit_away, add_a_unit, withdraw_a_code),
 )
-ELSEWHERE: tuple[Door, ...] = (buyer_signs, buyer_signs_unseen, pi_records, buyer_cancels)
-RIVALS = DOORS + ELSEWHERE
-COMMANDS: tuple[Door, ...] = (reconcile_payments, cleanup_stale_orders)
+ELSEWHERE: tuple[EntryPoint, ...] = (buyer_signs, buyer_signs_unseen, pi_records, buyer_cancels)
+RIVALS = ENTRY_POINTS + ELSEWHERE
+COMMANDS: tuple[EntryPoint, ...] = (reconcile_payments, cleanup_stale_orders)
 
 
-# The chapters in which a door has most to do: a short run meets it there.
-AT_HOME: dict[Door, tuple[Chapter, ...]] = {
+# The chapters in which an entry point has most to do: a short run meets it there.
+AT_HOME: dict[EntryPoint, tuple[Chapter, ...]] = {
     place_order: (ordered, approved),
     order_again: (ordered, approved),
     approve: (ordered, seen, approving, dropped, late, expired),
@@ -225,10 +225,10 @@ AT_HOME: dict[Door, tuple[Chapter, ...]] = {
 }
 
 
-def go_through(door: Door, scene: Scene, hand: Hand) -> str:
+def attempt(entry_point: EntryPoint, scene: Scene, hand: Hand) -> str:
     """Return what became of it: nothing when it was done, or the name of the refusal."""
     try:
-        door(scene, hand)
+        entry_point(scene, hand)
     except REFUSALS as refusal:
         return type(refusal).__name__
     return ""

@@ -26,7 +26,7 @@ from tests.proofs.scenes import TABLES, Meeting, Scene, wipe
 
 # Pi gives us a minute to approve: what lies longer than this is told anew.
 FRESH = 20.0
-# Who and why matter to nobody but people, except for these doors, which are asked about later.
+# Who and why matter to nobody but people, except for these causes, which are asked about later.
 TELLING_CAUSES = ("honour", "close_missing", "report_error")
 ONLY_FOR_PEOPLE = {Event: ("note", "actor"), Refund: ("reason", "created_at")}
 NAMES = ("reference", "identifier", "txid")

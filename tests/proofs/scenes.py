@@ -1,4 +1,4 @@
-"""How far a story has come when two actors meet in it, or a process dies. Told by the shop's own doors.
+"""How far a story has come when two actors meet in it, or a process dies. Told through our entry points.
 
 In each scene alice has an order and a payment. Who meets her there acts on the same, on bob's order for the
 last unit, or on another payment for her order.

@@ -12,7 +12,7 @@ from catalog.models import DeliveryCode, Variant
 from payments.models import Order, PiPayment
 from pi_simulator import Simulator
 from tests.proofs import scenes
-from tests.proofs.entry_points import complete, go_through, report_error
+from tests.proofs.entry_points import attempt, complete, report_error
 from tests.proofs.promises import pass_time
 from tests.proofs.replay import Stage, likeness
 from tests.proofs.scenes import Scene, meeting
@@ -32,7 +32,7 @@ def test_a_scene_is_brought_back_after_it_was_played(pi: Simulator) -> None:
     before = likeness(stage.begin(), history=True)
 
     scene = stage.begin()
-    go_through(complete, scene, scene.mine)
+    attempt(complete, scene, scene.mine)
     after = likeness(scene, history=True)
 
     assert after != before
@@ -46,7 +46,7 @@ CHANGES: list[Callable[[Scene], object]] = [
     lambda scene: PiPayment.objects.update(refusal="amount_mismatch"),
     lambda scene: PiPayment.objects.update(next_check_at=None),
     lambda scene: Order.objects.update(held_by=None, reserved_until=None, status="pending"),
-    lambda scene: go_through(report_error, scene, scene.mine),
+    lambda scene: attempt(report_error, scene, scene.mine),
     lambda scene: scene.pi.record_transaction(scene.mine.identifier),
     lambda scene: scene.pi.tamper(scene.mine.identifier, amount="7"),
     lambda scene: pass_time(scene.pi, timedelta(minutes=3)),

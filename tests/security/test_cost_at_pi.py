@@ -1,7 +1,7 @@
 """How many requests to Pi one call can cost at most, and how many a flood of calls.
 
-Each door is driven by a Pi that refuses every step and shows another record after each refusal, in the order
-that costs most. docs/security.md tells the same numbers.
+Each entry point meets a Pi that refuses every step and shows another record after each refusal, in the order
+that costs most. docs/security.md has the same numbers.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def asked(pi: Simulator, act: Callable[[], Any], *, path: str = "/v2/") -> int:
     return len([call for call in pi.calls if call.path.startswith(path)])
 
 
-# The doors ---------------------------------------------------------------------------------------------
+# The entry points --------------------------------------------------------------------------------------
 
 
 def sign_in(alice: Page) -> int:
@@ -207,7 +207,7 @@ def close_missing(alice: Page) -> int:
     return asked(alice.pi, lambda: decisions.close_missing(payment, pi=PiClient(seconds=9), by=BY))
 
 
-def desk_without_pi(alice: Page) -> int:
+def staff_actions_without_pi(alice: Page) -> int:
     """Each of them is really done, and Pi has no part in it."""
     carol, order, late = chief(), alice.buy({"mug": 1}), paid_after_cancel(alice, {"mug": 1})
     payment = alice.buy({"book": 1}).payments.get()
@@ -326,7 +326,7 @@ def codes_and_demo_goods(alice: Page) -> int:
     return asked(alice.pi, act)
 
 
-DOORS: dict[str, Callable[[Page], int]] = {
+ENTRY_POINTS: dict[str, Callable[[Page], int]] = {
     "sign-in": sign_in,
     "place, read or reopen an order": nothing,
     "approve": approve,
@@ -343,7 +343,7 @@ DOORS: dict[str, Callable[[Page], int]] = {
     "“Close missing payment”": close_missing,
     "“Clean up stale orders”: per order": clean_up_in_the_admin,
     "“Ship”, “Hand the goods over”, “Flag for refund”, “Reject refund”, “Look on the chain”, "
-    "“Dismiss notice”": desk_without_pi,
+    "“Dismiss notice”": staff_actions_without_pi,
     "`reconcile_payments`: per payment": reconcile,
     "`cleanup_stale_orders`: per order": clean_up,
     "`check_ledger --pi`: per payment": check_ledger,
@@ -353,7 +353,7 @@ DOORS: dict[str, Callable[[Page], int]] = {
     "`pi_doctor`": see_the_doctor,
     "`withdraw_codes`, `load_demo_catalogue`": codes_and_demo_goods,
 }
-# What may be sent to the API, by its view, and the door that tells what it costs.
+# What may be sent to the API, by its view, and the entry point that says what it costs.
 SENT = {
     "SignIn": "sign-in",
     "SignOut": "look at anything, in the shop or the admin, or sign out",
@@ -371,25 +371,25 @@ SENT = {
 def told() -> dict[str, int]:
     """The table of the document."""
     section = DOCUMENT.read_text().partition("## What one call can cost at Pi\n")[2].partition("\n## ")[0]
-    return {door: int(most) for door, most in re.findall(r"^\| ([^|]+) \| (\d+) \|", section, re.MULTILINE)}
+    return {name: int(most) for name, most in re.findall(r"^\| ([^|]+) \| (\d+) \|", section, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_one_call_costs_at_most_what_the_document_says(alice: Page, door: str) -> None:
-    assert DOORS[door](alice) == told()[door]
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_one_call_costs_at_most_what_the_document_says(alice: Page, entry_point: str) -> None:
+    assert ENTRY_POINTS[entry_point](alice) == told()[entry_point]
 
 
-def test_the_document_tells_of_every_door_and_of_no_other() -> None:
-    assert list(told()) == list(DOORS)
+def test_the_document_lists_every_entry_point_and_no_other() -> None:
+    assert list(told()) == list(ENTRY_POINTS)
 
 
-def test_nobody_builds_a_door_and_forgets_what_it_costs() -> None:
+def test_nobody_adds_an_entry_point_and_forgets_what_it_costs() -> None:
     commands = [f"`{name}" for name, app in get_commands().items() if app in ("catalog", "demo", "payments")]
     buttons = [f"“{action.label}”" for action in (*ORDER_ACTIONS, *PAYMENT_ACTIONS, *REFUND_ACTIONS)]
 
     assert {view.__name__ for view in views_of_the_api() if hasattr(view, "post")} == set(SENT)
-    assert set(SENT.values()) <= set(DOORS)
-    assert [name for name in commands + buttons if name not in " ".join(DOORS)] == []
+    assert set(SENT.values()) <= set(ENTRY_POINTS)
+    assert [name for name in commands + buttons if name not in " ".join(ENTRY_POINTS)] == []
 
 
 @pytest.mark.parametrize("action", [True, False], ids=["look on the chain", "pi_doctor"])

@@ -1,4 +1,4 @@
-"""What lies on the shelf before the doors open: plenty of most things, little of one."""
+"""The catalogue of the shop in chaos: plenty of most goods, little of one."""
 
 from __future__ import annotations
 

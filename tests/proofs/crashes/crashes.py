@@ -17,12 +17,12 @@ from pi_simulator.refusal import SimulatorRefusal
 from tests.proofs.boundaries import Boundaries
 from tests.proofs.entry_points import (
     COMMANDS,
-    DOORS,
-    Door,
+    ENTRY_POINTS,
+    EntryPoint,
     approve,
+    attempt,
     cancel,
     complete,
-    go_through,
     place_order,
     reconcile,
     recover,
@@ -41,13 +41,15 @@ class Died(BaseException):
     """The end of a process: nothing in the shop catches it, and nothing is told to anybody."""
 
 
-def die_in(door: Door, scene: Scene, hand: Hand, at: int) -> str:
-    """This will go through the door and die at the boundary with this number; the boundary's name, or nothing
-    when the door was through before."""
+def die_in(entry_point: EntryPoint, scene: Scene, hand: Hand, at: int) -> str:
+    """Call the entry point and die at the boundary with this number.
+
+    Return the boundary's name, or nothing when the call ended before it.
+    """
     boundaries = Boundaries(scene.pi, at, _die)
     try:
         with boundaries.watching():
-            go_through(door, scene, hand)
+            attempt(entry_point, scene, hand)
     except Died:
         connection.close()
         cache.clear()
@@ -72,7 +74,7 @@ def nobody_comes_back(scene: Scene) -> Iterator[None]:
 def the_sdk_repeats(scene: Scene) -> Iterator[None]:
     """The page is still open: it calls again while Pi waits for us, and its buyer signs when asked to."""
     hand = scene.mine
-    go_through(place_order, scene, hand)  # a tap that nobody answered is made once more
+    attempt(place_order, scene, hand)  # a tap that nobody answered is made once more
     yield
     yield from _repeat(approve, scene, while_true=lambda: _waits(hand, approved=False))
     if _waits(hand, approved=True):
@@ -85,7 +87,7 @@ def the_buyer_returns(scene: Scene) -> Iterator[None]:
     """Another visit, another day: `authenticate` finds what is incomplete."""
     pioneer = scene.pi.pioneer(scene.mine.pioneer.username)
     if scene.pi.incomplete_payment_of(pioneer) is not None:
-        go_through(recover, scene, scene.mine)
+        attempt(recover, scene, scene.mine)
     yield
 
 
@@ -111,13 +113,13 @@ AFTERMATHS: tuple[Aftermath, ...] = (
 
 
 def _repeat(
-    door: Door, scene: Scene, *, while_true: Callable[[], bool], times: int = REPEATS - 1
+    entry_point: EntryPoint, scene: Scene, *, while_true: Callable[[], bool], times: int = REPEATS - 1
 ) -> Iterator[None]:
     for _ in range(times):
         if not while_true():
             return
         scene.pi.clock.move(seconds=SECONDS_BETWEEN)
-        go_through(door, scene, scene.mine)
+        attempt(entry_point, scene, scene.mine)
         yield
 
 
@@ -162,14 +164,16 @@ class Crashes:
     _left: set[str] = field(default_factory=set)
 
     def all_of(self, meeting: Meeting, *, every: int = 1, start: int = 0) -> None:
-        """This will die at every boundary of every door and command; or at every so many-th, from `start` on,
-        so that each meeting can take others.
+        """Die at every boundary of every entry point and command; or at every so many-th, from `start` on, so
+        that each meeting can take others.
 
         Whoever dies forgets everything. So of deaths that leave the same behind one is followed, but that in
         full: with every aftermath, and with another death at every boundary of the sweeper that mends it.
         """
         stage = Stage(self.pi, meeting)
-        each = ((first, at) for first in DOORS + COMMANDS for at in range(self.boundaries(stage, first)))
+        each = (
+            (first, at) for first in ENTRY_POINTS + COMMANDS for at in range(self.boundaries(stage, first))
+        )
         for first, at in islice(each, start % every, None, every):
             if self._leaves_something_new(stage, first, at):
                 for aftermath in AFTERMATHS:
@@ -178,13 +182,13 @@ class Crashes:
                 while self.twice(stage, first, at, again):
                     again += 1
 
-    def mended_by_nobody(self, meeting: Meeting, first: Door) -> None:
+    def mended_by_nobody(self, meeting: Meeting, first: EntryPoint) -> None:
         """This will die at every boundary of `first`, and let only the commands come afterwards."""
         stage = Stage(self.pi, meeting)
         for at in range(self.boundaries(stage, first)):
             self.one(stage, first, at, nobody_comes_back)
 
-    def some_of(self, first: Door, *, turn: int) -> None:
+    def some_of(self, first: EntryPoint, *, turn: int) -> None:
         """This will die at every second boundary in one scene, with one aftermath after the other, and once
         more while it is mended. The next turn takes the other boundaries, and another scene."""
         stage = Stage(self.pi, at_home(SETTINGS["one payment"], first, turn))
@@ -193,13 +197,13 @@ class Crashes:
             self.one(stage, first, at, AFTERMATHS[(nth + turn) % len(AFTERMATHS)])
         self.twice(stage, first, places[-1], 1 + turn)
 
-    def boundaries(self, stage: Stage, first: Door) -> int:
+    def boundaries(self, stage: Stage, first: EntryPoint) -> int:
         scene, boundaries = stage.begin(), Boundaries(self.pi)
         with boundaries.watching():
-            go_through(first, scene, scene.mine)
+            attempt(first, scene, scene.mine)
         return len(boundaries.passed)
 
-    def _leaves_something_new(self, stage: Stage, first: Door, at: int) -> bool:
+    def _leaves_something_new(self, stage: Stage, first: EntryPoint, at: int) -> bool:
         scene = stage.begin()
         die_in(first, scene, scene.mine, at)
         self.died += 1
@@ -208,7 +212,7 @@ class Crashes:
         self._left.add(left)
         return is_new
 
-    def one(self, stage: Stage, first: Door, at: int, aftermath: Aftermath) -> None:
+    def one(self, stage: Stage, first: EntryPoint, at: int, aftermath: Aftermath) -> None:
         scene = stage.begin()
         place = die_in(first, scene, scene.mine, at)
         self.died += 1
@@ -216,7 +220,7 @@ class Crashes:
             f"{stage.meeting}: {first.__name__} died {place}, {aftermath.__name__}", scene, aftermath
         )
 
-    def twice(self, stage: Stage, first: Door, at: int, again: int) -> bool:
+    def twice(self, stage: Stage, first: EntryPoint, at: int, again: int) -> bool:
         """Whether the sweeper had so many boundaries to die at."""
         scene = stage.begin()
         place = die_in(first, scene, scene.mine, at)
@@ -235,6 +239,6 @@ class Crashes:
             for _ in aftermath(scene):
                 problems += self.witness.ask_now(scene)
             problems += self.witness.ask(scene)
-        except Exception as error:  # an answer that no door documents
+        except Exception as error:  # an answer that no entry point documents
             problems = [f"{type(error).__name__}: {error}"]
         self.problems += [f"{name}: {problem}" for problem in problems]

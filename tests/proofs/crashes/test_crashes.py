@@ -1,8 +1,8 @@
 """Wherever a process dies: what comes by itself afterwards brings everything to an end, no promise broken.
 
-`make test` dies at every second boundary of each door on each database; `make interleavings` (PROOF=whole) at
-every boundary in every scene, with every aftermath, and once more while the sweeper mends it; EVERY=10 at a
-tenth of the boundaries.
+`make test` dies at every second boundary of each entry point on each database; `make interleavings`
+(PROOF=whole) at every boundary in every scene, with every aftermath, and once more while reconciliation
+repairs it; EVERY=10 at a tenth of the boundaries.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ import pytest
 from pi_simulator import Simulator
 from tests.proofs import damage, scenes
 from tests.proofs.crashes.crashes import AFTERMATHS, Crashes
-from tests.proofs.entry_points import COMMANDS, DOORS, approve, complete
-from tests.proofs.interleavings.test_interleavings import EVERY, FEWEST_DOORS, MEETINGS, TURN, WHOLE, name_of
+from tests.proofs.entry_points import COMMANDS, ENTRY_POINTS, approve, complete
+from tests.proofs.interleavings.test_interleavings import (
+    EVERY,
+    FEWEST_ENTRY_POINTS,
+    MEETINGS,
+    TURN,
+    WHOLE,
+    name_of,
+)
 from tests.proofs.witness import Witness
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick")]
 
 
-@pytest.mark.parametrize("part", MEETINGS if WHOLE else DOORS + COMMANDS, ids=name_of)
+@pytest.mark.parametrize("part", MEETINGS if WHOLE else ENTRY_POINTS + COMMANDS, ids=name_of)
 def test_a_crash_at_any_boundary_of_a_step_is_mended(
     pi: Simulator, witness: Witness, part: Any, record_property: Callable[[str, object], None]
 ) -> None:
@@ -36,7 +43,7 @@ def test_a_crash_at_any_boundary_of_a_step_is_mended(
     record_property("crashes", crashes.died)
     record_property("stories after a crash", crashes.followed)
     assert crashes.problems == []
-    assert crashes.died >= (FEWEST_DOORS * 2 // EVERY if WHOLE else 2)
+    assert crashes.died >= (FEWEST_ENTRY_POINTS * 2 // EVERY if WHOLE else 2)
     assert crashes.followed >= (len(AFTERMATHS) if WHOLE else 2)
 
 

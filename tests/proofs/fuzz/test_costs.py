@@ -25,7 +25,7 @@ LIES: list[dict[str, Any]] = [
     {"transaction": None, "status": FLAGS},
 ]
 CODES = [None, "no_reason", "no_reason", "verification_failed", "payment_not_found"]
-DOORS: dict[str, Callable[[Page, str], Any]] = {
+ENTRY_POINTS: dict[str, Callable[[Page, str], Any]] = {
     "approve": lambda page, identifier: page.approve(identifier, expect=None),
     "complete": lambda page, identifier: page.complete(identifier, "a" * 64, expect=None),
     "cancel": lambda page, identifier: page.cancel(identifier, expect=None),
@@ -34,9 +34,11 @@ DOORS: dict[str, Callable[[Page, str], Any]] = {
 
 
 @pytest.mark.parametrize("rival", [True, False], ids=["rival", "alone"])
-@pytest.mark.parametrize("door", DOORS)
-def test_no_answers_of_pi_make_a_call_dearer_than_the_table(alice: Page, door: str, rival: bool) -> None:
-    most = told()[door]
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_no_answers_of_pi_make_a_call_dearer_than_the_table(
+    alice: Page, entry_point: str, rival: bool
+) -> None:
+    most = told()[entry_point]
     answers = st.lists(st.tuples(st.sampled_from(LIES), st.sampled_from(CODES)), min_size=20, max_size=20)
 
     @fuzz("whims of Pi", examples=8, answers=answers)
@@ -57,7 +59,7 @@ def test_no_answers_of_pi_make_a_call_dearer_than_the_table(alice: Page, door: s
                     alice.pi.tamper(call.identifier, **lie)
 
             alice.pi.after_call = after
-            cost = asked(alice.pi, lambda: DOORS[door](alice, asked_about))
+            cost = asked(alice.pi, lambda: ENTRY_POINTS[entry_point](alice, asked_about))
             alice.pi.after_call = None
             alice.pi.faults.clear()
 

@@ -34,7 +34,7 @@ from tests.payments.page import Page
 from tests.proofs.histories.memory import Memory
 from tests.proofs.promises import Shelf, against_pi
 
-DOORS = {
+ENDPOINTS = {
     "order": "/api/orders/",
     "look at order": "/api/orders/{reference}/",
     "cancel order": "/api/orders/{reference}/cancel/",
@@ -207,17 +207,17 @@ class AtWork:
     def call(
         self,
         page: Page,
-        door: str,
+        endpoint: str,
         body: dict[str, Any] | None = None,
         *,
         reference: str = "",
         **headers: str,
     ) -> tuple[int, Any]:
-        """This will ask one of our doors over HTTP; the answer must be JSON and of a documented status."""
+        """Call one of our endpoints; the answer must be JSON and have a documented status."""
         if page.token:
             headers.setdefault("Authorization", f"Bearer {page.token}")
-        path = DOORS[door]
-        method = "GET" if door == "look at order" else "POST"
+        path = ENDPOINTS[endpoint]
+        method = "GET" if endpoint == "look at order" else "POST"
         response = self.ours(
             lambda: page.client.generic(
                 method,
@@ -228,17 +228,17 @@ class AtWork:
             )
         )
         status = response.status_code
-        self.seen.answers[door, status] += 1
+        self.seen.answers[endpoint, status] += 1
         self.expect(
-            status in documented()[method, path], f"{door} answers {status}: {response.content[:500]}"
+            status in documented()[method, path], f"{endpoint} answers {status}: {response.content[:500]}"
         )
-        self.expect(status not in NEVER, f"{door} answers {status}: {response.content[:500]}")
-        self.expect(response["Content-Type"] == "application/json", f"{door} answers {response.headers}")
+        self.expect(status not in NEVER, f"{endpoint} answers {status}: {response.content[:500]}")
+        self.expect(response["Content-Type"] == "application/json", f"{endpoint} answers {response.headers}")
         answer = response.json()
         if status >= 400:
-            self.expect(set(answer) >= {"error", "message"}, f"{door} answers {answer}")
+            self.expect(set(answer) >= {"error", "message"}, f"{endpoint} answers {answer}")
             # Nobody else is there, so nobody was faster, and the database was not busy.
-            self.expect(self.rivals or answer["error"] != "try_again", f"{door} answers {answer}")
+            self.expect(self.rivals or answer["error"] != "try_again", f"{endpoint} answers {answer}")
         return status, answer
 
     def _statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:

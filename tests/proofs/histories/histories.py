@@ -211,10 +211,10 @@ class Histories(RuleBasedStateMachine):
         self.shop.step(words, lambda: self.people.come_back(buyer, signed_in=signed_in))
 
     @precondition(lambda self: self.people.tabs)
-    @rule(tab=NTH, door=one_of(("look at order", "cancel order", "reopen")))
-    def a_buyer_asks_about_an_order(self, tab: int, door: str) -> None:
+    @rule(tab=NTH, endpoint=one_of(("look at order", "cancel order", "reopen")))
+    def a_buyer_asks_about_an_order(self, tab: int, endpoint: str) -> None:
         one = nth(self.people.tabs, tab)
-        self.shop.step(f"{one.name}: {door}", lambda: self.people.ask_about_order(one, door))
+        self.shop.step(f"{one.name}: {endpoint}", lambda: self.people.ask_about_order(one, endpoint))
 
     @precondition(lambda self: self.people.those("approved"))
     @rule(payment=NTH, recorded=st.booleans(), verified=st.booleans())
@@ -258,27 +258,29 @@ class Histories(RuleBasedStateMachine):
     # What browsers say -----------------------------------------------------------------------------------
 
     @precondition(lambda self: self.people.begun)
-    @rule(payment=NTH, door=one_of(CALLBACKS), signed_in=st.booleans())
-    def a_tab_says(self, payment: int, door: str, signed_in: bool) -> None:
+    @rule(payment=NTH, endpoint=one_of(CALLBACKS), signed_in=st.booleans())
+    def a_tab_says(self, payment: int, endpoint: str, signed_in: bool) -> None:
         one = nth(self._spoken_of(), payment)
-        words = f"{one.tab.name} says {door} of {one.name}{'' if signed_in else ', not signed in'}"
-        self.shop.step(words, lambda: self.people.say(one, door, signed_in=signed_in))
+        words = f"{one.tab.name} says {endpoint} of {one.name}{'' if signed_in else ', not signed in'}"
+        self.shop.step(words, lambda: self.people.say(one, endpoint, signed_in=signed_in))
 
     @precondition(lambda self: self.people.begun)
-    @rule(payment=NTH, door=one_of(CALLBACKS), buyer=one_of((*BUYERS, "a stranger")), made_up=st.booleans())
-    def somebody_says(self, payment: int, door: str, buyer: str, made_up: bool) -> None:
+    @rule(
+        payment=NTH, endpoint=one_of(CALLBACKS), buyer=one_of((*BUYERS, "a stranger")), made_up=st.booleans()
+    )
+    def somebody_says(self, payment: int, endpoint: str, buyer: str, made_up: bool) -> None:
         one = nth(self._spoken_of(), payment)
         page = self.people.pages.get(buyer, self.people.stranger)
         self.shop.step(
-            f"{buyer} says {door} of {one.name}{' with a made-up txid' if made_up else ''}",
-            lambda: self.people.callback(page, door, one.identifier, txid=MADE_UP if made_up else ""),
+            f"{buyer} says {endpoint} of {one.name}{' with a made-up txid' if made_up else ''}",
+            lambda: self.people.callback(page, endpoint, one.identifier, txid=MADE_UP if made_up else ""),
         )
 
     @precondition(lambda self: self.people.begun)
-    @rule(door=one_of(CALLBACKS))
-    def a_stranger_names_a_refund(self, door: str) -> None:
-        words = f"a stranger says {door} of an outgoing payment"
-        self.shop.step(words, lambda: self.people.name_outgoing(door))
+    @rule(endpoint=one_of(CALLBACKS))
+    def a_stranger_names_a_refund(self, endpoint: str) -> None:
+        words = f"a stranger says {endpoint} of an outgoing payment"
+        self.shop.step(words, lambda: self.people.name_outgoing(endpoint))
 
     # Pi --------------------------------------------------------------------------------------------------
 

@@ -102,11 +102,11 @@ class People:
         tab.order = answer
         return f"{status} {self.shop.name(answer['reference'], 'order')}, {answer['total']} π"
 
-    def ask_about_order(self, tab: Tab, door: str) -> str:
+    def ask_about_order(self, tab: Tab, endpoint: str) -> str:
         """Look at it, give it up, or try it again."""
         if tab.order is None:
             return "there is no order"
-        return said(*self.shop.call(tab.page, door, reference=tab.order["reference"]))
+        return said(*self.shop.call(tab.page, endpoint, reference=tab.order["reference"]))
 
     def begin(self, tab: Tab, wrong: Callable[[People, Begun], None] | None = None) -> str:
         """The wallet opens. Of another payment that is signed, the buyer must be freed first."""
@@ -149,15 +149,15 @@ class People:
 
     # What the SDK in the page says -----------------------------------------------------------------------
 
-    def say(self, begun: Begun, door: str, *, signed_in: bool = True) -> str:
+    def say(self, begun: Begun, endpoint: str, *, signed_in: bool = True) -> str:
         """One callback of the SDK, which gives up after six."""
-        if begun.said[door] >= MAX_CALLS:
+        if begun.said[endpoint] >= MAX_CALLS:
             return "the SDK has given up"
-        begun.said[door] += 1
-        if door == "incomplete":
+        begun.said[endpoint] += 1
+        if endpoint == "incomplete":
             return self.say_incomplete(begun.tab.page, {"identifier": begun.identifier})
         page = begun.tab.page if signed_in else self.stranger
-        return self.callback(page, door, begun.identifier)
+        return self.callback(page, endpoint, begun.identifier)
 
     def say_incomplete(self, page: Page, shown: Mapping[str, Any]) -> str:
         return said(*self.shop.call(page, "incomplete", {"payment": plain(shown)}))
@@ -170,25 +170,27 @@ class People:
         page = self.pages[buyer] if signed_in else self.stranger
         return f"{self.shop.name(shown['identifier'], 'payment')}: {self.say_incomplete(page, shown)}"
 
-    def callback(self, page: Page, door: str, identifier: str, *, txid: str = "") -> str:
+    def callback(self, page: Page, endpoint: str, identifier: str, *, txid: str = "") -> str:
         body = {"paymentId": identifier}
-        if door == "complete":
+        if endpoint == "complete":
             body["txid"] = txid or self._txid(identifier)
-        if door == "incomplete":
+        if endpoint == "incomplete":
             body |= {"transactionId": txid or None}
-        if door == "error":
+        if endpoint == "error":
             body["error"] = "something went wrong"
-        status, answer = self.shop.call(page, door, body)
+        status, answer = self.shop.call(page, endpoint, body)
         if status == 200 and not self.shop.rivals:
-            self._expect_true(door, identifier)
+            self._expect_true(endpoint, identifier)
         return said(status, answer)
 
-    def _expect_true(self, door: str, identifier: str) -> None:
+    def _expect_true(self, endpoint: str, identifier: str) -> None:
         """The SDK believes a 200: the buyer may sign, or has what was bought."""
         shown = self.shown(identifier)
-        needed = {"approve": "developer_approved", "complete": "developer_completed"}.get(door)
+        needed = {"approve": "developer_approved", "complete": "developer_completed"}.get(endpoint)
         if needed and shown is not None:
-            self.shop.expect(shown["status"][needed], f"{door} answered 200, but Pi shows {shown['status']}")
+            self.shop.expect(
+                shown["status"][needed], f"{endpoint} answered 200, but Pi shows {shown['status']}"
+            )
 
     def _txid(self, identifier: str) -> str:
         return (self.pi.txid_of(identifier) if self.shown(identifier) else None) or MADE_UP
@@ -271,14 +273,14 @@ class People:
         approved = self.in_wallet(lambda: self.pi.approve(begun.identifier))
         return f"{approved}, sign: {self.in_wallet(lambda: self.pi.sign(begun.identifier))}"
 
-    def name_outgoing(self, door: str) -> str:
-        """A stranger reads the identifier of a refund on the chain, and says it at one of our doors."""
+    def name_outgoing(self, endpoint: str) -> str:
+        """Send one of our endpoints the identifier of a refund, which anybody can read on the chain."""
         try:
             identifier = self.pi.create_outgoing(self.stranger.pioneer)
         except SimulatorRefusal as refusal:
             identifier = (refusal.payment or {})["identifier"]
         before = self.pi.payment(identifier)
-        status, answer = self.shop.call(self.stranger, door, body_about(door, identifier))
+        status, answer = self.shop.call(self.stranger, endpoint, body_about(endpoint, identifier))
         self.shop.expect(status in (404, 503), f"an outgoing payment was answered {status} {answer}")
         self.shop.expect(self.pi.payment(identifier) == before, "an outgoing payment was touched")
         return said(status, answer)
@@ -365,8 +367,8 @@ def changed(variant: Variant, by: int) -> None:
         stock.change_on_hand(variant, by=by)
 
 
-def body_about(door: str, identifier: str) -> dict[str, Any]:
-    return {"paymentId": identifier} | ({"txid": MADE_UP} if door == "complete" else {})
+def body_about(endpoint: str, identifier: str) -> dict[str, Any]:
+    return {"paymentId": identifier} | ({"txid": MADE_UP} if endpoint == "complete" else {})
 
 
 def plain(shown: Mapping[str, Any]) -> dict[str, Any]:

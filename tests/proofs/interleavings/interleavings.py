@@ -1,7 +1,7 @@
-"""Two actors, one in the middle of a step of the other's: every boundary, every pair of doors.
+"""Two actors, one in the middle of a step of the other's: every boundary, every pair of entry points.
 
-One begins; at one of the boundaries somebody else goes through a door to the end; then the first goes on.
-Afterwards the promises are asked about, time passes, the commands run, and they are asked about again.
+One begins; at one of the boundaries somebody else calls an entry point and finishes; then the first goes on.
+Afterwards the promises are checked, time passes, the commands run, and the promises are checked again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import islice
 
 from pi_simulator import Simulator
 from tests.proofs.boundaries import Boundaries
-from tests.proofs.entry_points import AT_HOME, DOORS, RIVALS, Door, go_through
+from tests.proofs.entry_points import AT_HOME, ENTRY_POINTS, RIVALS, EntryPoint, attempt
 from tests.proofs.replay import Stage
 from tests.proofs.scenes import SETTINGS, Meeting, Scene
 from tests.proofs.witness import Witness
@@ -30,25 +30,25 @@ class Interleavings:
     problems: list[str] = field(default_factory=list)
 
     def all_of(self, meeting: Meeting, *, every: int = 1, start: int = 0) -> None:
-        """This will let every rival act at every boundary of every door; or every so many-th of these, from
-        `start` on, so that each meeting can take others."""
+        """This will let every rival act at every boundary of every entry point; or every so many-th of these,
+        from `start` on, so that each meeting can take others."""
         stage = Stage(self.pi, meeting)
         each = (
             (first, rival, at)
-            for first in DOORS
+            for first in ENTRY_POINTS
             for at in range(len(self.boundaries(stage, first)))
             for rival in RIVALS
         )
         for first, rival, at in islice(each, start % every, None, every):
             self.one(stage, first, rival, at)
 
-    def pair(self, meeting: Meeting, first: Door, rival: Door) -> None:
+    def pair(self, meeting: Meeting, first: EntryPoint, rival: EntryPoint) -> None:
         """This will let one rival act at every boundary of `first`."""
         stage = Stage(self.pi, meeting)
         for at in range(len(self.boundaries(stage, first))):
             self.one(stage, first, rival, at)
 
-    def some_of(self, first: Door, *, turn: int) -> None:
+    def some_of(self, first: EntryPoint, *, turn: int) -> None:
         """This will let every second rival act once, at another boundary each, in scenes of all settings in
         which `first` has much to do. The next turn takes the other rivals, and other scenes."""
         rivals = RIVALS[turn % 2 :: 2]
@@ -58,20 +58,20 @@ class Interleavings:
             for nth, rival in enumerate(rivals[place :: len(SETTINGS)]):
                 self.one(stage, first, rival, (place + turn + 2 * nth + 1) % count)
 
-    def boundaries(self, stage: Stage, first: Door) -> list[str]:
+    def boundaries(self, stage: Stage, first: EntryPoint) -> list[str]:
         """What `first` passes when nobody disturbs it."""
         scene = stage.begin()
         boundaries = Boundaries(self.pi)
         self._play(f"{stage.meeting}: {first.__name__} alone", scene, first, boundaries)
         return boundaries.passed
 
-    def one(self, stage: Stage, first: Door, rival: Door, at: int) -> None:
+    def one(self, stage: Stage, first: EntryPoint, rival: EntryPoint, at: int) -> None:
         scene = stage.begin()
         fared = "never came"
 
         def act() -> None:
             nonlocal fared
-            fared = go_through(rival, scene, scene.theirs) or "done"
+            fared = attempt(rival, scene, scene.theirs) or "done"
 
         boundaries = Boundaries(self.pi, at, act)
         name = f"{stage.meeting}: {rival.__name__} in {first.__name__}"
@@ -81,18 +81,18 @@ class Interleavings:
         if fared == "never came":
             self.problems.append(f"{name}: boundary {at} was never reached")
 
-    def _play(self, name: str, scene: Scene, first: Door, boundaries: Boundaries) -> None:
+    def _play(self, name: str, scene: Scene, first: EntryPoint, boundaries: Boundaries) -> None:
         try:
             with boundaries.watching():
-                go_through(first, scene, scene.mine)
+                attempt(first, scene, scene.mine)
             problems = self.witness.ask(scene)
-        except Exception as error:  # an answer that no door documents
+        except Exception as error:  # an answer that no entry point documents
             problems = [f"{type(error).__name__}: {error}"]
         place = boundaries.passed[boundaries.at] if 0 <= boundaries.at < len(boundaries.passed) else ""
         self.problems += [f"{name} {boundaries.at} {place}: {problem}" for problem in problems]
 
 
-def at_home(setting: Sequence[Meeting], first: Door, turn: int) -> Meeting:
-    """A scene of the setting in which the door has much to do; each turn takes another."""
+def at_home(setting: Sequence[Meeting], first: EntryPoint, turn: int) -> Meeting:
+    """A scene of the setting in which the entry point has much to do; each turn takes another."""
     meetings = [meeting for meeting in setting if meeting.chapters[0] in AT_HOME[first]] or setting
     return meetings[turn % len(meetings)]

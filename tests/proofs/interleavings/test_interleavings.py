@@ -1,6 +1,6 @@
 """Whoever acts at whichever boundary of whose step: every promise holds.
 
-`make test` lets each rival meet each door at one boundary, half of the pairs on each database;
+`make test` lets each rival meet each entry point at one boundary, half of the pairs on each database;
 `make interleavings` (PROOF=whole) takes every scene, boundary and rival; EVERY=10 a tenth of them.
 """
 
@@ -16,9 +16,9 @@ from django.conf import settings
 from pi_simulator import Simulator
 from tests.proofs import damage, scenes
 from tests.proofs.entry_points import (
-    DOORS,
+    ENTRY_POINTS,
     RIVALS,
-    Door,
+    EntryPoint,
     approve,
     buyer_signs,
     buyer_signs_unseen,
@@ -38,21 +38,21 @@ EVERY = int(os.environ.get("EVERY", "1"))
 MEETINGS = [meeting for meetings in SETTINGS.values() for meeting in meetings]
 TURN = sorted(settings.DATABASE_URLS).index(settings.TEST_DATABASE)
 # A run that finds less to do than this has lost something.
-FEWEST_DOORS, FEWEST_RIVALS, FEWEST_SCENES = 19, 23, 57
+FEWEST_ENTRY_POINTS, FEWEST_RIVALS, FEWEST_SCENES = 19, 23, 57
 
 
 def name_of(part: object) -> str:
     return getattr(part, "__name__", str(part))
 
 
-def test_no_door_rival_or_scene_is_left_out() -> None:
-    assert len(DOORS) >= FEWEST_DOORS
+def test_no_entry_point_rival_or_scene_is_left_out() -> None:
+    assert len(ENTRY_POINTS) >= FEWEST_ENTRY_POINTS
     assert len(RIVALS) >= FEWEST_RIVALS
     assert len(MEETINGS) >= FEWEST_SCENES
 
 
 # The whole goes scene by scene: most ends that are alike are those of one scene, and are asked about once.
-@pytest.mark.parametrize("part", MEETINGS if WHOLE else DOORS, ids=name_of)
+@pytest.mark.parametrize("part", MEETINGS if WHOLE else ENTRY_POINTS, ids=name_of)
 def test_a_rival_at_any_boundary_of_a_step_breaks_no_promise(
     pi: Simulator, witness: Witness, part: Any, record_property: Callable[[str, object], None]
 ) -> None:
@@ -66,7 +66,7 @@ def test_a_rival_at_any_boundary_of_a_step_breaks_no_promise(
     record_property("interleavings", interleavings.ran)
     assert interleavings.problems == []
     # At least two boundaries each: before it begins, and when it is done.
-    whole = FEWEST_DOORS * 2 * FEWEST_RIVALS // EVERY
+    whole = FEWEST_ENTRY_POINTS * 2 * FEWEST_RIVALS // EVERY
     assert interleavings.ran >= (whole if WHOLE else FEWEST_RIVALS // 2)
 
 
@@ -90,8 +90,8 @@ class Control(NamedTuple):
 
     harm: Callable[[pytest.MonkeyPatch], None]
     where: Meeting
-    first: Door
-    rival: Door
+    first: EntryPoint
+    rival: EntryPoint
     told: str
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ CONTROLS = [
         *(damage.release_what_others_hold, scenes.meeting("two payments", scenes.seen, scenes.seen)),
         *(recover, approve, "promise 6"),
     ),
-    # This harm is forbidden by the database, which is no answer that a door may give.
+    # This harm is forbidden by the database, which is no answer that an entry point may give.
     Control(
         *(damage.hold_more_than_there_is, scenes.meeting("two orders", scenes.ordered, scenes.ordered)),
         *(approve, approve, "variant_reserved_within_on_hand"),

@@ -76,7 +76,7 @@ WHO_COMPLETES = ["complete", "incomplete", "cancel", "error", "sweeper", "staff"
 
 
 def actor(name: str, page: Page, identifier: str, txid: str) -> Actor:
-    doors: dict[str, Actor] = {
+    actors: dict[str, Actor] = {
         "complete": partial(page.complete, identifier, txid, expect=None),
         "incomplete": partial(page.incomplete, identifier, expect=None),
         "cancel": partial(page.cancel, identifier, expect=None),
@@ -84,7 +84,7 @@ def actor(name: str, page: Page, identifier: str, txid: str) -> Actor:
         "sweeper": sweeper_of(identifier),
         "staff": partial(ask_pi_again, identifier),
     }
-    return doors[name]
+    return actors[name]
 
 
 @pytest.mark.parametrize("first", WHO_COMPLETES)
@@ -148,13 +148,13 @@ WHO_RELEASES = ["cancel", "incomplete", "error", "sweeper", "staff", "cancel_ord
 
 
 def releaser(name: str, page: Page, order: Order, identifier: str) -> Actor:
-    doors: dict[str, Actor] = {
+    actors: dict[str, Actor] = {
         "cancel_order": partial(page.post, f"/api/orders/{order.reference}/cancel/", {}, expect=None),
         "clean-up": lambda: [
             str(outcome) for outcome in expire_stale(stale_orders(), proceed=lambda: True, by=SWEEPER)
         ],
     }
-    return doors.get(name) or actor(name, page, identifier, "")
+    return actors.get(name) or actor(name, page, identifier, "")
 
 
 @pytest.mark.parametrize("first", WHO_RELEASES)
