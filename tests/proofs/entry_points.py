@@ -165,7 +165,7 @@ def withdraw_a_code(scene: Scene, hand: Hand) -> object:
     with transaction.atomic():
         # Told in the moment of the commit: who dies right after it tells nobody.
         if withdrawn := stock.remove_code(code):
-            transaction.on_commit(lambda: scene.shelf.changed(code.variant, by=-1))
+            transaction.on_commit(lambda: scene.goods.changed(code.variant, by=-1))
     return withdrawn
 
 
@@ -249,7 +249,7 @@ def _make_due() -> None:
 def _change_stock(scene: Scene, *, by: int) -> None:
     mug = Variant.objects.get(sku="mug")
     stock.change_on_hand(mug, by=by)
-    scene.shelf.changed(mug, by=by)
+    scene.goods.changed(mug, by=by)
 
 
 def _staff(cause: str) -> Author:

@@ -40,19 +40,19 @@ RECORDS: tuple[type[models.Model], ...] = (
 
 
 @dataclass
-class Shelf:
-    """What lay on the shelf when the story began, and what staff have added to it since."""
+class Goods:
+    """The units that were on hand when the story began, and what staff have added since."""
 
     on_hand: Counter[int] = field(
         default_factory=lambda: Counter(dict(Variant.objects.values_list("pk", "on_hand")))
     )
 
     def changed(self, variant: Variant, *, by: int) -> None:
-        """To be told whenever staff change the stock by a difference."""
+        """Count a change of stock by staff; call this after each."""
         self.on_hand[variant.pk] += by
 
     def broken(self) -> Iterator[str]:
-        """Promise 1: units are conserved. What is missing on the shelf went out with an order."""
+        """Promise 1: units are conserved. What is no longer on hand went out with an order."""
         handed_over = Order.objects.filter(events__after=OrderStatus.PAID)
         left: Counter[int] = Counter()
         for variant, quantity in OrderLine.objects.filter(order__in=handed_over).values_list(
@@ -65,9 +65,9 @@ class Shelf:
                 yield f"promise 1: {variant.sku}: {variant.on_hand} on hand, but {expected} should be"
 
 
-def broken(pi: Simulator, shelf: Shelf) -> list[str]:
+def broken(pi: Simulator, goods: Goods) -> list[str]:
     """Return what breaks one of the promises at this moment, in words; nothing is the good answer."""
-    return [*map(str, invariants.differences()), *shelf.broken(), *against_pi(pi)]
+    return [*map(str, invariants.differences()), *goods.broken(), *against_pi(pi)]
 
 
 def heal(pi: Simulator) -> None:
@@ -83,9 +83,9 @@ def heal(pi: Simulator) -> None:
     sweep_once()
 
 
-def broken_at_rest(pi: Simulator, shelf: Shelf) -> list[str]:
+def broken_at_rest(pi: Simulator, goods: Goods) -> list[str]:
     """The same after `heal`, and what must be true once nothing moves any more."""
-    problems = broken(pi, shelf)
+    problems = broken(pi, goods)
     for payment in PiPayment.objects.filter(status__in=UNFINISHED):
         problems.append(f"promise 9: payment {payment} is still {payment.status}")
     for order in Order.objects.filter(status__in=(OrderStatus.PENDING, OrderStatus.RESERVED)):

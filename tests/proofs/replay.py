@@ -21,7 +21,7 @@ from catalog.models import Variant
 from payments.models import Event, Pioneer, Refund
 from payments.statuses import OrderStatus
 from pi_simulator import Simulator
-from tests.proofs.promises import RECORDS, Shelf
+from tests.proofs.promises import RECORDS, Goods
 from tests.proofs.scenes import TABLES, Meeting, Scene, wipe
 
 # Pi gives us a minute to approve: what lies longer than this is told anew.
@@ -48,10 +48,10 @@ class Stage:
         else:
             _put_back(self._rows)
             self._bring_back()
-        shelf = Shelf(self._scene.shelf.on_hand.copy())
+        goods = Goods(self._scene.goods.on_hand.copy())
         mine = replace(self._scene.mine)
         theirs = mine if self._scene.theirs is self._scene.mine else replace(self._scene.theirs)
-        return Scene(self.pi, shelf, mine, theirs)
+        return Scene(self.pi, goods, mine, theirs)
 
     def _tell(self) -> None:
         wipe()
@@ -63,7 +63,7 @@ class Stage:
 
 
 def likeness(scene: Scene, *, history: bool) -> str:
-    """This will describe database, Pi and shelf in full but for names, seconds and words for people.
+    """Describe database, Pi and goods in full but for names, seconds and words for people.
 
     Without `history` it says of the events only what anybody may ask about later: what each row has ever
     been, and how often it was paid, but not by which way.
@@ -86,8 +86,8 @@ def likeness(scene: Scene, *, history: bool) -> str:
         signed = scene.pi.txid_of(identifier)
         facts = [_name(identifier, names), _name(signed, names), age, sorted(shown.items(), key=str)]
         story.append(("Pi", facts))
-    shelf = sorted((places[Variant, pk], units) for pk, units in scene.shelf.on_hand.items())
-    return hashlib.sha256(repr((story, shelf)).encode()).hexdigest()
+    goods = sorted((places[Variant, pk], units) for pk, units in scene.goods.on_hand.items())
+    return hashlib.sha256(repr((story, goods)).encode()).hexdigest()
 
 
 def _alike(

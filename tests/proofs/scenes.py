@@ -26,7 +26,7 @@ from payments.pi.client import PiUnclear
 from pi_simulator import Simulator
 from pi_simulator.records import Pioneer as AtPi
 from tests.payments.situations import approve
-from tests.proofs.promises import Shelf, pass_time
+from tests.proofs.promises import Goods, pass_time
 
 HOME = Shipping("Alice Example", "1 Main Street\nSpringfield")
 BASKET = {"mug": 1, "voucher": 1}
@@ -64,10 +64,10 @@ class Hand:
 
 @dataclass
 class Scene:
-    """The hands of the one who acts first and of the rival, and what lay on the shelf at the beginning."""
+    """The hands of the one who acts first and of the rival, and the goods there were at the beginning."""
 
     pi: Simulator
-    shelf: Shelf
+    goods: Goods
     mine: Hand
     theirs: Hand
 
@@ -255,27 +255,27 @@ class Meeting:
 
 
 def one_payment(pi: Simulator, chapter: Chapter) -> Scene:
-    shelf = _goods(mugs=3)
+    goods = _goods(mugs=3)
     hand = _tap(_order(pi, "alice", BASKET))
     chapter(hand)
-    return Scene(pi, shelf, hand, hand)
+    return Scene(pi, goods, hand, hand)
 
 
 def two_orders(pi: Simulator, mine: Chapter, theirs: Chapter) -> Scene:
-    shelf = _goods(mugs=1)
+    goods = _goods(mugs=1)
     alice, bob = _order(pi, "alice", LAST_UNIT), _order(pi, "bob", LAST_UNIT)
     mine(_tap(alice))
     theirs(_tap(bob))
-    return Scene(pi, shelf, alice, bob)
+    return Scene(pi, goods, alice, bob)
 
 
 def two_payments(pi: Simulator, mine: Chapter, theirs: Chapter) -> Scene:
-    shelf = _goods(mugs=3)
+    goods = _goods(mugs=3)
     first = _tap(_order(pi, "alice", BASKET))
     mine(first)
     second = _second_tap(first)
     theirs(second)
-    return Scene(pi, shelf, first, second)
+    return Scene(pi, goods, first, second)
 
 
 def wipe() -> None:
@@ -285,7 +285,7 @@ def wipe() -> None:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608
 
 
-def _goods(*, mugs: int) -> Shelf:
+def _goods(*, mugs: int) -> Goods:
     home, _ = Category.objects.get_or_create(name="Home", slug="home")
     mug, voucher = (
         Product.objects.get_or_create(slug=name, category=home, defaults={"name": name, "published": True})[0]
@@ -297,7 +297,7 @@ def _goods(*, mugs: int) -> Shelf:
         product=voucher, sku="voucher", price=Decimal("0.1"), delivery=codes, on_hand=3
     )
     DeliveryCode.objects.bulk_create(DeliveryCode(variant=sold, text=f"CODE-{n}") for n in range(3))
-    return Shelf()
+    return Goods()
 
 
 def _order(pi: Simulator, username: str, basket: Mapping[str, int]) -> Hand:

@@ -11,25 +11,25 @@ from django.db.models import F
 from catalog.models import Variant
 from payments.models import Order, PiPayment
 from tests.payments.page import Page
-from tests.proofs.promises import Shelf, broken, broken_at_rest, heal, pass_time, sweep_once
+from tests.proofs.promises import Goods, broken, broken_at_rest, heal, pass_time, sweep_once
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_healthy_story_breaks_no_promise_while_it_runs_and_at_rest(alice: Page, bob: Page) -> None:
-    shelf = Shelf()
+    goods = Goods()
     alice.buy({"mug": 2, "voucher": 1})
     _, abandoned = bob.approved({"mug": 1})
-    assert broken(alice.pi, shelf) == []
+    assert broken(alice.pi, goods) == []
 
     heal(alice.pi)
 
-    assert broken_at_rest(alice.pi, shelf) == []
+    assert broken_at_rest(alice.pi, goods) == []
     assert PiPayment.objects.get(identifier=abandoned).status == "cancelled"
 
 
 def test_a_lost_answer_is_healed(alice: Page) -> None:
-    shelf = Shelf()
+    goods = Goods()
     _, identifier = alice.approved({"voucher": 2})
     txid = alice.pi.sign(identifier)
     alice.pi.faults.add("lose_answer", path="/complete")
@@ -37,7 +37,7 @@ def test_a_lost_answer_is_healed(alice: Page) -> None:
 
     heal(alice.pi)
 
-    assert broken_at_rest(alice.pi, shelf) == []
+    assert broken_at_rest(alice.pi, goods) == []
     assert PiPayment.objects.get().status == "completed"
 
 
@@ -76,20 +76,20 @@ def pay_behind_our_back(identifier: str, page: Page) -> None:
 def test_each_kind_of_damage_breaks_its_promise(
     alice: Page, damage: Callable[[str, Page], None], promise: str
 ) -> None:
-    shelf = Shelf()
+    goods = Goods()
     _, identifier = alice.approved({"mug": 1})
 
     damage(identifier, alice)
 
-    problems = "\n".join([*broken(alice.pi, shelf), *broken_at_rest(alice.pi, shelf)])
+    problems = "\n".join([*broken(alice.pi, goods), *broken_at_rest(alice.pi, goods)])
     assert f"{promise}:" in problems
 
 
 def test_an_unfinished_payment_is_noticed_at_rest(alice: Page) -> None:
-    shelf = Shelf()
+    goods = Goods()
     alice.approved({"mug": 1})
 
-    assert "promise 9" in "\n".join(broken_at_rest(alice.pi, shelf))
+    assert "promise 9" in "\n".join(broken_at_rest(alice.pi, goods))
 
 
 def test_time_passes_in_the_database_and_at_pi(alice: Page) -> None:

@@ -50,7 +50,7 @@ CHANGES: list[Callable[[Scene], object]] = [
     lambda scene: scene.pi.record_transaction(scene.mine.identifier),
     lambda scene: scene.pi.tamper(scene.mine.identifier, amount="7"),
     lambda scene: pass_time(scene.pi, timedelta(minutes=3)),
-    lambda scene: scene.shelf.changed(Variant.objects.get(sku="mug"), by=1),
+    lambda scene: scene.goods.changed(Variant.objects.get(sku="mug"), by=1),
 ]
 
 

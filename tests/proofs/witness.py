@@ -33,7 +33,7 @@ class Witness:
 
     def ask_now(self, scene: Scene) -> list[str]:
         """Return every promise that is broken at this moment."""
-        return [] if self._is_known("a moment", scene) else broken(scene.pi, scene.shelf)
+        return [] if self._is_known("a moment", scene) else broken(scene.pi, scene.goods)
 
     def ask(self, scene: Scene) -> list[str]:
         """This will let faults end, time pass and the commands run, and return every promise that is broken
@@ -41,7 +41,7 @@ class Witness:
         if self._is_known("now", scene):
             return []
         self.ends += 1
-        problems = broken(scene.pi, scene.shelf)
+        problems = broken(scene.pi, scene.goods)
         pass_time(scene.pi, A_WHILE)
         sweep_once()
         if self._is_known("after a sweep", scene):
@@ -51,7 +51,7 @@ class Witness:
         _close_what_is_forgotten(scene.pi)
         if self._is_known("at rest", scene):
             return problems
-        return problems + broken_at_rest(scene.pi, scene.shelf)
+        return problems + broken_at_rest(scene.pi, scene.goods)
 
     def _is_known(self, moment: str, scene: Scene) -> bool:
         alike = (moment, likeness(scene, history=moment in MOMENTS))

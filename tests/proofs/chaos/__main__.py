@@ -64,7 +64,7 @@ def _run(world: World, options: argparse.Namespace) -> bool:
     from tests.proofs.chaos.catalogue import stocked
     from tests.proofs.chaos.verdict import heal, judge
 
-    shelf = stocked()
+    goods = stocked()
     world.start_programs()
     pi, memory, go_home = PiProcess(world.pi_url), Memory(), threading.Event()
     balance_before = pi.balance_of_the_shop()
@@ -89,7 +89,7 @@ def _run(world: World, options: argparse.Namespace) -> bool:
     _say(begun, "time passes, everything is reconciled")
     complaints = heal(pi)
     _say(begun, "the books are compared")
-    verdict = judge(pi, shelf, memory, balance_before=balance_before)
+    verdict = judge(pi, goods, memory, balance_before=balance_before)
     problems = [*verdict.problems, *complaints, *_strange(world, exits)]
     _report(memory, havoc, buyers, verdict.figures)
     for problem in problems:

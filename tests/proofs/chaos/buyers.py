@@ -19,7 +19,7 @@ REPEATS = 6
 RHYTHM_IN_SECONDS = 1.5
 ADDRESS = {"name": "A Buyer", "address": "1 Main Street"}
 
-# What is on the shelf (see `stocked` in __main__), and how much of it one buyer takes at most.
+# What is for sale (see `stocked` in catalogue), and how much of it one buyer takes at most.
 BASKETS: tuple[Mapping[str, int], ...] = (
     {"mug": 1},
     {"mug": 2, "voucher": 1},

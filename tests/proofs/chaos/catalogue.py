@@ -6,13 +6,13 @@ from django.core.management import call_command
 from django.db import connections
 
 from tests.catalog.goods import codes, product, variant
-from tests.proofs.promises import Shelf
+from tests.proofs.promises import Goods
 
 PLENTY, LITTLE = 5_000, 40
 
 
-def stocked() -> Shelf:
-    """This will make the tables, put the goods on the shelf and remember how many there are."""
+def stocked() -> Goods:
+    """Make the tables, put the goods on sale and return how many there are."""
     call_command("migrate", verbosity=0)
     call_command("createcachetable")
     variant(product("Mug"), price="1.5", on_hand=PLENTY, sku="mug")
@@ -22,6 +22,6 @@ def stocked() -> Shelf:
         product("Book"), price="0.25", tracked=False, sku="book", delivery="download", file="goods/book.pdf"
     )
     codes(*(f"CODE-{n:05}" for n in range(PLENTY)), of=product("Voucher"), price="0.1", sku="voucher")
-    shelf = Shelf()
+    goods = Goods()
     connections.close_all()
-    return shelf
+    return goods

@@ -12,7 +12,7 @@ from pistore.settings import LOGGING, REST_FRAMEWORK, STORAGES
 
 DEBUG = False
 
-# Where whoever fills the shelf puts the files that are sold.
+# Where `stocked` puts the files that are sold.
 DOWNLOADS_ROOT = os.environ["DOWNLOADS_ROOT"]
 STORAGES |= {"downloads": STORAGES["downloads"] | {"OPTIONS": {"location": DOWNLOADS_ROOT, "base_url": None}}}
 

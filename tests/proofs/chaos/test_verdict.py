@@ -13,7 +13,7 @@ from pi_simulator import Simulator
 from tests.payments.page import Page
 from tests.proofs.chaos.phone import Memory
 from tests.proofs.chaos.verdict import heal, judge
-from tests.proofs.promises import Shelf
+from tests.proofs.promises import Goods
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
@@ -36,9 +36,9 @@ class Books:
 
 
 @pytest.fixture
-def story(alice: Page, bob: Page) -> tuple[Books, Shelf, Memory]:
+def story(alice: Page, bob: Page) -> tuple[Books, Goods, Memory]:
     """Bought and answered; paid without Pi hearing of it; and left."""
-    shelf, memory = Shelf(), Memory()
+    goods, memory = Goods(), Memory()
     order = alice.buy({"voucher": 1})
     memory.ordered("tap", order.reference)
     memory.told_completed(order.payments.get().identifier)
@@ -47,14 +47,14 @@ def story(alice: Page, bob: Page) -> tuple[Books, Shelf, Memory]:
     Page(alice.pi, "carol").sign_in().approved({"mug": 2})
     books = Books(alice.pi)
     assert heal(books) == []
-    return books, shelf, memory
+    return books, goods, memory
 
 
-def problems(story: tuple[Books, Shelf, Memory]) -> str:
+def problems(story: tuple[Books, Goods, Memory]) -> str:
     return "\n".join(judge(*story, balance_before=BEFORE).problems)
 
 
-def test_the_verdict_on_a_healthy_shop_names_no_problem(story: tuple[Books, Shelf, Memory]) -> None:
+def test_the_verdict_on_a_healthy_shop_names_no_problem(story: tuple[Books, Goods, Memory]) -> None:
     verdict = judge(*story, balance_before=BEFORE)
 
     assert verdict.problems == []
@@ -114,7 +114,7 @@ def answer_500(memory: Memory) -> None:
     ],
 )
 def test_the_verdict_names_each_kind_of_damage(
-    story: tuple[Books, Shelf, Memory], damage: Callable[[Memory], None], word: str
+    story: tuple[Books, Goods, Memory], damage: Callable[[Memory], None], word: str
 ) -> None:
     damage(story[2])
 

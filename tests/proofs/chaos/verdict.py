@@ -19,7 +19,7 @@ from payments.statuses import UNFINISHED, WITH_GOODS, OrderStatus, PaymentStatus
 from tests.proofs import promises
 from tests.proofs.chaos.phone import Memory
 from tests.proofs.chaos.pi import PiProcess
-from tests.proofs.promises import Shelf, pass_time
+from tests.proofs.promises import Goods, pass_time
 
 ROUNDS = 4
 
@@ -59,7 +59,7 @@ class Verdict:
     figures: dict[str, object]
 
 
-def judge(pi: PiProcess, shelf: Shelf, memory: Memory, *, balance_before: Decimal) -> Verdict:
+def judge(pi: PiProcess, goods: Goods, memory: Memory, *, balance_before: Decimal) -> Verdict:
     """This will compare everything with everything, after `heal`."""
     books = [shown for shown in pi.payments() if shown["direction"] == "user_to_app"]
     lost, doubled = list(_lost(books, memory)), list(_doubled())
@@ -69,7 +69,7 @@ def judge(pi: PiProcess, shelf: Shelf, memory: Memory, *, balance_before: Decima
         *(f"doubled: {text}" for text in doubled),
         *_unfinished(),
         *_money(pi, balance_before),
-        *promises.broken(pi, shelf),
+        *promises.broken(pi, goods),
         *_ledger_and_pi(),
     ]
     figures = {

@@ -15,7 +15,7 @@ from tests.payments.page import Page
 from tests.proofs.fuzz.api import SCHEMA
 from tests.proofs.fuzz.effort import ON_POSTGRES, TRIED, forgotten, fuzz
 from tests.proofs.fuzz.garbage import json_texts, spoiled
-from tests.proofs.promises import Shelf, broken
+from tests.proofs.promises import Goods, broken
 
 pytestmark = [pytest.mark.django_db, *ON_POSTGRES]
 
@@ -141,7 +141,7 @@ def test_every_request_body_gets_a_documented_answer_and_breaks_no_promise(
     @fuzz("stories of odd bodies", examples=3, requests=requests_to(path))
     def answered(requests: list[tuple[Any, ...]]) -> None:
         with forgotten():
-            lain, story = Shelf(), Story(alice, bob)
+            goods, story = Goods(), Story(alice, bob)
             for body, content_type, length, signed_in, fault in requests:
                 TRIED["bodies of callbacks"] += 1
                 content = story.told(body)
@@ -156,4 +156,4 @@ def test_every_request_body_gets_a_documented_answer_and_breaks_no_promise(
                 )
                 alice.pi.faults.clear()
                 check_documented(path, response)
-            assert broken(alice.pi, lain) == []
+            assert broken(alice.pi, goods) == []

@@ -20,7 +20,7 @@ from pi_simulator import Simulator
 from tests.payments.page import Page
 from tests.proofs.fuzz.api import AS_DOCUMENTED, MODES, OPERATIONS, SCHEMA, described_by, post
 from tests.proofs.fuzz.effort import ON_POSTGRES, TRIED, fuzz
-from tests.proofs.promises import Shelf, broken
+from tests.proofs.promises import Goods, broken
 
 pytestmark = [pytest.mark.django_db, *ON_POSTGRES]
 
@@ -34,7 +34,7 @@ BY_STRANGERS = [label for label in OPERATIONS if "/pi_payment/" not in label]
     [*((label, "pioneer") for label in OPERATIONS), *((label, "stranger") for label in BY_STRANGERS)],
 )
 def test_every_answer_is_as_documented(alice: Page, label: str, caller: str) -> None:
-    operation, lain = OPERATIONS[label], Shelf()
+    operation, goods = OPERATIONS[label], Goods()
     headers = {"Authorization": f"Bearer {alice.token}"} if caller == "pioneer" else {}
 
     # Each boundary of each parameter and field, once: the same cases in every run.
@@ -50,7 +50,7 @@ def test_every_answer_is_as_documented(alice: Page, label: str, caller: str) -> 
     def documented(case: Any) -> None:
         case.call_and_validate(headers=headers)
 
-    assert broken(alice.pi, lain) == []
+    assert broken(alice.pi, goods) == []
 
 
 @pytest.mark.parametrize(

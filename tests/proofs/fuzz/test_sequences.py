@@ -33,7 +33,7 @@ from tests.proofs.fuzz.api import (
     operations_of,
 )
 from tests.proofs.fuzz.effort import ON_SQLITE, TRIED, forgotten, settings
-from tests.proofs.promises import Shelf, broken, broken_at_rest, heal, pass_time, sweep_once
+from tests.proofs.promises import Goods, broken, broken_at_rest, heal, pass_time, sweep_once
 
 pytestmark = [pytest.mark.django_db, *ON_SQLITE]
 
@@ -53,7 +53,7 @@ def test_every_link_of_the_schema_leads_on_as_documented(alice: Page) -> None:
         def setup(self) -> None:
             self.block = forgotten()
             self.block.__enter__()
-            self.lain = Shelf()
+            self.goods = Goods()
 
         def before_call(self, case: Any) -> None:
             """What is well formed asks for goods that we sell: nobody can guess them."""
@@ -75,7 +75,7 @@ def test_every_link_of_the_schema_leads_on_as_documented(alice: Page) -> None:
 
         def teardown(self) -> None:
             try:
-                assert broken(alice.pi, self.lain) == []
+                assert broken(alice.pi, self.goods) == []
             finally:
                 self.block.__exit__(None, None, None)
 
@@ -106,7 +106,7 @@ class Walk(RuleBasedStateMachine):
         self.block.__enter__()
         self.pi.reset()
         cache.clear()
-        self.lain = Shelf()
+        self.goods = Goods()
         self.tokens: dict[str, str] = {}
         self.owners: dict[str, str] = {}
         self.payers: dict[str, str] = {}
@@ -250,14 +250,14 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def promises_hold(self) -> None:
-        assert broken(self.pi, self.lain) == []
+        assert broken(self.pi, self.goods) == []
 
     def teardown(self) -> None:
         try:
             for payment in self.payers:
                 self.pi_learns_of_the_transaction(payment)
             heal(self.pi)
-            assert broken_at_rest(self.pi, self.lain) == []
+            assert broken_at_rest(self.pi, self.goods) == []
         finally:
             self.block.__exit__(None, None, None)
 

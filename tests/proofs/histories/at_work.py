@@ -32,7 +32,7 @@ from pi_simulator.calls import Call
 from pi_simulator.clock import Clock
 from tests.payments.page import Page
 from tests.proofs.histories.memory import Memory
-from tests.proofs.promises import Shelf, against_pi
+from tests.proofs.promises import Goods, against_pi
 
 ENDPOINTS = {
     "order": "/api/orders/",
@@ -121,7 +121,7 @@ class AtWork:
         self._open.enter_context(taken_back())
         self._open.enter_context(connection.execute_wrapper(self._statement))
         self.pi = self._simulated_pi()
-        self.shelf = Shelf()  # for whoever lays goods on it: again, afterwards
+        self.goods = Goods()  # whoever adds goods sets it again
 
     def close(self) -> None:
         self._open.close()
@@ -139,7 +139,7 @@ class AtWork:
         at_pi = str(self.pi.payments())
         if (self._writes, at_pi) == self._witnessed:
             return  # nothing has changed since they were asked
-        said = MEMORY.ask("the shelf", self.shelf.broken, besides=self.shelf.on_hand)
+        said = MEMORY.ask("the goods", self.goods.broken, besides=self.goods.on_hand)
         said += MEMORY.ask("Pi", lambda: against_pi(self.pi), besides=at_pi)
         for check in invariants.CHECKS:
             said += MEMORY.ask(check.__name__, check)

@@ -29,7 +29,7 @@ from payments.models import Order, PiPayment, Refund
 from tests.catalog.goods import codes, product, variant
 from tests.proofs.histories.at_work import AtWork, Death, Interruption, Seen, moves_made
 from tests.proofs.histories.people import MADE_UP, Begun, People, Tab
-from tests.proofs.promises import Shelf, broken_at_rest, heal
+from tests.proofs.promises import Goods, broken_at_rest, heal
 
 STEPS = 80  # that Hypothesis chooses in one history; some of them are several
 
@@ -151,7 +151,7 @@ class Histories(RuleBasedStateMachine):
             product("Book"), price="0.25", tracked=False, sku="book", delivery="download", file="goods/b.pdf"
         )
         codes("CODE-1", "CODE-2", "CODE-3", "CODE-4", of=product("Voucher"), price="0.1", sku="voucher")
-        self.shop.shelf = Shelf()
+        self.shop.goods = Goods()
         self.people = People(self.shop, BUYERS)
 
     @initialize(
@@ -416,7 +416,7 @@ class Histories(RuleBasedStateMachine):
         shop.rivals = False
         self.people.close_forgotten()
         heal(shop.pi)
-        shop.expect_none(broken_at_rest(shop.pi, shop.shelf))
+        shop.expect_none(broken_at_rest(shop.pi, shop.goods))
         self._nobody_is_locked_out()
         connection.check_constraints()
         self.seen.moves.update(moves_made())

@@ -307,21 +307,21 @@ class People:
             self.shop.ours(lambda: changed(mug, by))
         except stock.OutOfStock:
             return "refused: promised to buyers"
-        self.shop.shelf.changed(mug, by=by)
+        self.shop.goods.changed(mug, by=by)
         return "done"
 
     def add_codes(self, count: int) -> str:
         voucher = Variant.objects.get(sku="voucher")
         texts = [f"MORE-{uuid.uuid4().hex}" for _ in range(count)]
         added = self.shop.ours(lambda: stock.add_codes(voucher, texts))
-        self.shop.shelf.changed(voucher, by=len(added))
+        self.shop.goods.changed(voucher, by=len(added))
         return f"{len(added)} added"
 
     def withdraw_code(self) -> str:
         code = DeliveryCode.objects.filter(sold_at=None).first()
         if code is None or not self.shop.ours(lambda: stock.remove_code(code)):
             return "none to spare"
-        self.shop.shelf.changed(code.variant, by=-1)
+        self.shop.goods.changed(code.variant, by=-1)
         return "done"
 
     def raise_price(self, sku: str) -> str:

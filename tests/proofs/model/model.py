@@ -308,7 +308,7 @@ class World:
         return s
 
     def deliver(self, s: State, o: int, p: int, *, check: bool = True) -> State:
-        """The unit that is held, or one that nobody holds, leaves the shelf for good."""
+        """Hand over the unit that is held, or one that nobody holds."""
         if p >= 0 and s.ours[p].refund not in ("", R.REJECTED):
             raise Broken("goods and money back: the refund of what they are paid with is still asked for")
         s = order_with(s, o, status=self.to(s, o, O.PAID, check=check), held_by=-1, paid_by=p)

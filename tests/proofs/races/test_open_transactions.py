@@ -1,6 +1,6 @@
 """A rival arrives while the first still holds its locks: it waits, and then sees what is true.
 
-In each race an actor is stopped in the middle of its transaction, at a row of the shelf that the test
+In each race an actor is stopped in the middle of its transaction, at a row of the catalogue that the test
 holds. Below each race stands the same one without its guard, and the damage.
 """
 
@@ -29,7 +29,7 @@ from tests.catalog.admin_forms import form_on, page_of
 from tests.catalog.goods import counted, product, variant
 from tests.payments.page import Page
 from tests.payments.situations import CAROL, DORA, paid_after_cancel
-from tests.proofs.promises import SWEEPER, Shelf, broken
+from tests.proofs.promises import SWEEPER, Goods, broken
 from tests.proofs.races import guards
 from tests.proofs.races.stage import Stage, stage
 
@@ -91,7 +91,7 @@ def actor(name: str, page: Page, identifier: str, txid: str) -> Actor:
 def test_goods_go_out_once_whoever_arrives_meanwhile(
     alice: Page, bob: Page, stage: Stage, first: str
 ) -> None:
-    shelf = Shelf()
+    goods = Goods()
     bob.approved({"voucher": 2})
     for rival in WHO_COMPLETES:
         order, identifier = alice.approved({"voucher": 2})
@@ -107,7 +107,7 @@ def test_goods_go_out_once_whoever_arrives_meanwhile(
         assert DeliveredCode.objects.filter(line__order=order).count() == 2
         assert order.events.filter(after="paid").count() == 1
     assert counted(row("voucher").get()) == (2, 20 - 2 * len(WHO_COMPLETES))
-    assert broken(alice.pi, shelf) == []
+    assert broken(alice.pi, goods) == []
 
 
 @pytest.mark.parametrize("rival", ["complete", "sweeper"])
@@ -161,7 +161,7 @@ def releaser(name: str, page: Page, order: Order, identifier: str) -> Actor:
 def test_goods_come_back_once_whoever_arrives_meanwhile(
     alice: Page, bob: Page, stage: Stage, first: str
 ) -> None:
-    shelf = Shelf()
+    goods = Goods()
     bob.approved({"mug": 1})
     for rival in WHO_RELEASES:
         order, identifier = alice.approved({"mug": 2})
@@ -175,7 +175,7 @@ def test_goods_come_back_once_whoever_arrives_meanwhile(
         assert not any(isinstance(answer, Exception) for answer in answers), rival
         assert counted(row("mug").get()) == (1, 10)
         assert PiPayment.objects.get(identifier=identifier).status == "cancelled"
-    assert broken(alice.pi, shelf) == []
+    assert broken(alice.pi, goods) == []
 
 
 def test_without_locks_and_where_goods_come_back_twice(
@@ -209,7 +209,7 @@ def give_up(page: Page, order: Order) -> Actor:
 
 
 def test_an_order_is_not_cancelled_over_its_money(alice: Page, stage: Stage) -> None:
-    shelf = Shelf()
+    goods = Goods()
     order, identifier = late_money(alice)
 
     answers = stage.stop_at(
@@ -219,7 +219,7 @@ def test_an_order_is_not_cancelled_over_its_money(alice: Page, stage: Stage) -> 
     order.refresh_from_db()
     assert (order.status, answers[1][0]) == ("fulfilled", 503)
     assert give_up(alice, order)()[0] == 409
-    assert broken(alice.pi, shelf) == []
+    assert broken(alice.pi, goods) == []
 
 
 def test_without_where_an_order_is_cancelled_over_its_money(
@@ -249,7 +249,7 @@ def two_payments(page: Page) -> tuple[Order, list[str]]:
 
 
 def test_one_of_two_payments_holds_the_order(alice: Page, stage: Stage) -> None:
-    shelf = Shelf()
+    goods = Goods()
     _, (one, two) = two_payments(alice)
 
     answers = stage.stop_at(row("mug"), *(partial(alice.approve, p, expect=None) for p in (one, two)))
@@ -258,7 +258,7 @@ def test_one_of_two_payments_holds_the_order(alice: Page, stage: Stage) -> None:
     assert answers[1][1]["error"] == "payment_in_progress"
     assert alice.pi.payment(two)["status"]["cancelled"]
     assert counted(row("mug").get()) == (1, 10)
-    assert broken(alice.pi, shelf) == []
+    assert broken(alice.pi, goods) == []
 
 
 def test_without_locks_and_where_the_database_refuses_a_second_live_payment(
@@ -354,13 +354,13 @@ def both_pay(*buyers: Page) -> list[Actor]:
 
 
 def test_two_who_pay_at_once_get_codes_of_their_own(alice: Page, bob: Page, stage: Stage) -> None:
-    shelf = Shelf()
+    goods = Goods()
 
     stage.stop_at(DeliveryCode.objects.filter(variant__sku="voucher"), *both_pay(alice, bob))
 
     assert DeliveredCode.objects.values("code").distinct().count() == 4
     assert set(Order.objects.values_list("status", flat=True)) == {"fulfilled"}
-    assert broken(alice.pi, shelf) == []
+    assert broken(alice.pi, goods) == []
 
 
 def test_codes_chosen_before_the_stock_is_changed_are_chosen_twice(
@@ -460,7 +460,7 @@ def honour(order: Order, by: Author = CAROL) -> Actor:
 
 @pytest.mark.parametrize("rival", ["honour", "reject", "flag", "money"])
 def test_staff_who_honour_are_waited_for(alice: Page, stage: Stage, rival: str) -> None:
-    shelf = Shelf()
+    goods = Goods()
     order = paid_after_cancel(alice, {"voucher": 1})
     payment, refund = order.payments.get(), Refund.objects.get()
     second = alice.rival_payment(order)
@@ -484,7 +484,7 @@ def test_staff_who_honour_are_waited_for(alice: Page, stage: Stage, rival: str) 
     assert refund.status == "rejected"
     # Flagged anew or paid twice: that money is asked to go back, and the order keeps its goods.
     assert Refund.objects.filter(status="requested").count() == (rival in ("flag", "money"))
-    assert broken(alice.pi, shelf) == []
+    assert broken(alice.pi, goods) == []
 
 
 def test_without_locks_and_where_two_who_honour_hand_over_twice(

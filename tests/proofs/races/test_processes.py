@@ -30,7 +30,7 @@ from pi_simulator import Simulator
 from pi_simulator.server import running
 from tests.catalog.goods import codes, counted, product, variant
 from tests.proofs.chaos.programs import PYTHON, Crew, free_port, settings_for, wait_for
-from tests.proofs.promises import Shelf, broken
+from tests.proofs.promises import Goods, broken
 from tests.proofs.races.stage import Stage, stage
 from tests.proofs.races.test_open_transactions import rewrite_lines
 
@@ -127,7 +127,7 @@ def test_two_hundred_mixed_baskets_want_ten_units(served: Served) -> None:
     common = [file(name, BUYERS) for name in ("Aa", "Bb")]
     rare = file("Rare", UNITS)
     skus = [*common, file("Cc", BUYERS), rare]
-    shelf = Shelf()
+    goods = Goods()
     payments = []
     for n in range(BUYERS):
         mixed = [rare, *random.sample(skus[:3], k=2)]
@@ -150,7 +150,7 @@ def test_two_hundred_mixed_baskets_want_ten_units(served: Served) -> None:
 
     assert Counter((status, answer["status"]) for status, answer in paid) == {(200, "completed"): 2 * UNITS}
     assert counted(Variant.objects.get(sku=rare)) == (0, 0)
-    assert broken(served.pi, shelf) == []
+    assert broken(served.pi, goods) == []
 
 
 # Six at once ---------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_two_hundred_mixed_baskets_want_ten_units(served: Served) -> None:
 @pytest.mark.parametrize("step", ["approve", "complete", "cancel", "incomplete", "error"])
 def test_six_repeats_that_reach_two_processes_are_one(served: Served, step: str) -> None:
     codes(*(f"CODE-{n}" for n in range(9)), of=product("Voucher"), sku="voucher")
-    shelf = Shelf()
+    goods = Goods()
     _, identifier = begun(served.pi, f"alice-{step}", {"voucher": 2})
     more = {}
     if step != "approve":
@@ -178,7 +178,7 @@ def test_six_repeats_that_reach_two_processes_are_one(served: Served, step: str)
     assert len(moves) == len(set(moves)), "every move happened once"
     assert DeliveredCode.objects.count() == (2 if expected == "completed" else 0)
     assert Refund.objects.count() == 0
-    assert broken(served.pi, shelf) == []
+    assert broken(served.pi, goods) == []
 
 
 # Four sweepers -------------------------------------------------------------------------------------------
@@ -227,31 +227,31 @@ def asked_to_complete(pi: Simulator) -> Counter[str]:
 
 def test_four_sweepers_at_once_share_the_work(served: Served, stage: Stage) -> None:
     identifiers = signed_and_due(served)
-    shelf = Shelf()
+    goods = Goods()
 
     shares = looked_at(sweepers(served, stage, 4, "manage.py"))
 
     assert sum(shares) == SIGNED
     assert asked_to_complete(served.pi) == dict.fromkeys(identifiers, 1)
     assert set(Order.objects.values_list("status", flat=True)) == {"fulfilled"}
-    assert broken(served.pi, shelf) == []
+    assert broken(served.pi, goods) == []
 
 
 def test_sweepers_that_claim_nothing_do_the_work_of_each_other(served: Served, stage: Stage) -> None:
     """No order is harmed even then, thanks to the locks; Pi is asked again and again for nothing."""
     signed_and_due(served)
-    shelf = Shelf()
+    goods = Goods()
 
     shares = looked_at(sweepers(served, stage, 2, "-m", "tests.proofs.races.guards", "claims_nothing"))
 
     assert sum(shares) > SIGNED
     assert asked_to_complete(served.pi).total() > SIGNED
-    assert broken(served.pi, shelf) == []
+    assert broken(served.pi, goods) == []
 
 
 def test_sweepers_and_callbacks_at_once_deliver_once(served: Served, stage: Stage) -> None:
     identifiers = signed_and_due(served)
-    shelf = Shelf()
+    goods = Goods()
     started = sweepers(served, stage, 2, "manage.py")
 
     answers = at_once(
@@ -265,4 +265,4 @@ def test_sweepers_and_callbacks_at_once_deliver_once(served: Served, stage: Stag
     assert answers == [(200, {"status": "completed", "order": None})] * SIGNED
     assert counted(Variant.objects.get(sku="Tea")) == (0, 100 - SIGNED)
     assert Event.objects.filter(order__isnull=False, after="paid").count() == SIGNED
-    assert broken(served.pi, shelf) == []
+    assert broken(served.pi, goods) == []

@@ -22,7 +22,7 @@ from payments.models import DeliveredCode, Order, PiPayment, Refund
 from pi_simulator import Simulator
 from tests.payments.page import Page, shelf, status_of
 from tests.payments.situations import CAROL, pay_again, unverified
-from tests.proofs.promises import Shelf, broken, broken_at_rest, everything, heal, pass_time
+from tests.proofs.promises import Goods, broken, broken_at_rest, everything, heal, pass_time
 from tests.proofs.restore.backups import Told, commands_of, manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +44,7 @@ class Night:
 
     pi: Simulator
     folder: Path
-    shelf: Shelf
+    goods: Goods
     named: dict[str, str] = field(default_factory=dict)  # what happened -> identifier
     orders: dict[str, str] = field(default_factory=dict)  # what happened -> reference
     pages: dict[str, Page] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Night:
 @pytest.fixture
 def night(pi: Simulator, tmp_path: Path) -> Iterator[Night]:
     shelf()
-    night = Night(pi, tmp_path, Shelf())
+    night = Night(pi, tmp_path, Goods())
     night.evening()
     night.backup()
     night.night()
@@ -216,7 +216,7 @@ def test_the_steps_after_a_restore_bring_every_payment_back(night: Night) -> Non
 
 def test_after_a_restore_every_promise_holds_and_buyers_come_back(night: Night) -> None:
     night.restore()
-    counted = night.shelf
+    counted = night.goods
     counted.changed(Variant.objects.get(sku="voucher"), by=-WITHDRAWN)
     assert broken(night.pi, counted) == []
     assert handed_out() & night.codes == set(), "a code went to two buyers"
