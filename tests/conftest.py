@@ -68,7 +68,7 @@ def opens_the_database(item: pytest.Item) -> bool:
 
 @pytest.fixture
 def pi() -> Iterator[Simulator]:
-    """A Pi of this test's own, reached as the settings say, in process. Slow answers only move its clock."""
+    """Yield this test's own Pi, in process, at the settings' address. Slow answers only move its clock."""
     simulator = Simulator(
         api_key=settings.PI_API_KEY,
         network=settings.PI_NETWORK,
@@ -83,7 +83,7 @@ def pi() -> Iterator[Simulator]:
 
 @pytest.fixture
 def alice(pi: Simulator, db: None) -> Page:
-    """A signed-in buyer before a shelf with a `mug` (parcel), a `book` (download) and a `voucher` (code)."""
+    """Sign a buyer in to a shop that sells a `mug` (parcel), a `book` (download) and a `voucher` (code)."""
     shelf()
     return Page(pi, "alice").sign_in()
 

@@ -54,7 +54,7 @@ class Server:
         self.start_again()
 
     def start_again(self) -> None:
-        """This will start the server on the data that it left, however it ended."""
+        """Start the server on the data that it left, however it ended."""
         data = self.folder / "data"
         server = [self._binaries / "postgres", "-D", data, "-k", self.folder]
         options = [f"--{name}={value}" for name, value in self.options.items()]
@@ -81,8 +81,11 @@ class Server:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
 
     def end(self, how: signal.Signals) -> None:
-        """This will end it: SIGINT hangs up on everybody, SIGQUIT does not even write down what it has in
-        memory, and SIGKILL, which all of its processes get, is as near to a power cut as we can come."""
+        """End the server.
+
+        SIGINT disconnects everybody, SIGQUIT does not even write down what is in memory, and SIGKILL, which
+        all of its processes get, is as near to a power cut as we can come.
+        """
         processes = [int((self.folder / "data" / "postmaster.pid").read_text().split()[0])]
         if how == signal.SIGKILL:
             with self._connect() as connection:

@@ -38,8 +38,10 @@ ALL_TEXT = "\n".join(text_of(name) for name in DOCUMENTS)
 
 
 def read_by_the_settings() -> set[str]:
-    """The names that settings.py and environment.py ask the environment for, in `env.…("NAME")` or
-    `environment.…(env, "NAME")`."""
+    """Return the names that settings.py and environment.py ask the environment for.
+
+    They ask in `env.…("NAME")` or `environment.…(env, "NAME")`.
+    """
     names = set()
     for module in ("settings", "environment"):
         for node in ast.walk(ast.parse(text_of(f"pistore/{module}.py"))):
@@ -119,7 +121,7 @@ def links_in(text: str) -> list[str]:
 
 
 def anchors_in(text: str) -> set[str]:
-    """The anchors of the headings, as GitHub makes them."""
+    """Return the anchors of the headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

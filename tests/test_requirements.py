@@ -83,7 +83,7 @@ ONE_OF_THEM = rf"(?:{FREE})(?:(?: OR | )(?:{FREE}))*"
 
 
 def licence_of(name: str) -> str:
-    """What the package says of itself, in the newest way that it knows."""
+    """Return what the package says of itself, in the newest way that it knows."""
     about = metadata(name)
     named = about.get("License-Expression") or about.get("License")
     classifiers = about.get_all("Classifier") or []

@@ -200,6 +200,6 @@ def test_a_buy_now_names_a_sku_or_a_plain_products_slug(alice: Page, name: str) 
 
 
 def plain(dto: dict[str, object] | None) -> dict[str, object]:
-    """The DTO as JSON carries it."""
+    """Return the DTO as JSON carries it."""
     assert dto is not None
     return {name: value for name, value in dto.items() if name != "amount"}

@@ -59,7 +59,7 @@ class Page:
         return self.post("/api/orders/", body, expect=201, **{"Idempotency-Key": uuid.uuid4().hex})
 
     def create_payment(self, order: Mapping[str, Any]) -> str:
-        """What `Pi.createPayment` does with what the order's answer holds."""
+        """Do what `Pi.createPayment` does with the answer to an order. Return the payment's identifier."""
         payment = order["payment"]
         return self.pi.create_payment(
             self.pioneer,
@@ -92,7 +92,7 @@ class Page:
         return self.post("/payments/incomplete", {"payment": {"identifier": identifier}}, expect)
 
     def buy(self, basket: Mapping[str, int]) -> Order:
-        """The whole road: order, approve, sign, complete."""
+        """Go the whole way: order, approve, sign, complete."""
         order = self.order(basket)
         identifier = self.create_payment(order)
         self.approve(identifier)
@@ -100,7 +100,7 @@ class Page:
         return Order.objects.get(reference=order["reference"])
 
     def approved(self, basket: Mapping[str, int]) -> tuple[Order, str]:
-        """An order whose payment waits for the buyer's signature."""
+        """Return an order whose payment waits for the buyer's signature, and the payment's identifier."""
         order = self.order(basket)
         identifier = self.create_payment(order)
         self.approve(identifier)
@@ -112,6 +112,6 @@ def status_of(identifier: str) -> str:
 
 
 def acts(pi: Simulator) -> list[str]:
-    """What was asked of Pi about payments, in order: GET, approve, complete, cancel."""
+    """Return what was asked of Pi about payments, in order: GET, approve, complete, cancel."""
     asked = [call for call in pi.calls if "/payments/" in call.path]
     return ["GET" if call.method == "GET" else call.path.rpartition("/")[2] for call in asked]

@@ -25,7 +25,7 @@ def asking() -> PiClient:
 
 
 def paid_after_cancel(buyer: Page, basket: Mapping[str, int]) -> Order:
-    """Cancelled while the buyer signed: the money came, a refund is requested, staff must decide."""
+    """Cancel while the buyer signs: the money comes, a refund is requested, staff must decide."""
     order, identifier = buyer.approved(basket)
     buyer.pi.sign(identifier, recorded=False)
     cancel(order)
@@ -68,7 +68,7 @@ def not_verified_for_long(buyer: Page, identifier: str, txid: str) -> None:
 
 
 def doubted_after(close: Callable[[Order], object], buyer: Page, basket: Mapping[str, int]) -> Order:
-    """Closed while the buyer signed; then Pi shows the transaction, and does not verify it."""
+    """Close the order while the buyer signs; then Pi shows the transaction, but does not verify it."""
     order, identifier = buyer.approved(basket)
     txid = buyer.pi.sign(identifier, recorded=False, verified=False)
     close(order)
@@ -79,7 +79,7 @@ def doubted_after(close: Callable[[Order], object], buyer: Page, basket: Mapping
 
 
 def given_up_while_signed(buyer: Page, answer: Mapping[str, Any], *, verified: bool = True) -> str:
-    """A payment of the order: signed, not recorded yet, and given up when its buyer came back."""
+    """Return a payment that is signed but not recorded yet, and was given up when its buyer came back."""
     identifier = buyer.create_payment(answer)
     buyer.approve(identifier)
     buyer.pi.sign(identifier, recorded=False, verified=verified)
@@ -88,8 +88,10 @@ def given_up_while_signed(buyer: Page, answer: Mapping[str, Any], *, verified: b
 
 
 def paid_but_unused(buyer: Page, basket: Mapping[str, int]) -> Order:
-    """The money of a payment that was given up came while another one held the goods, and that one was
-    cancelled: the order is open, and a refund is requested."""
+    """Leave money that no order uses: the order stays open, and a refund is requested.
+
+    The payment was given up, its money came while another one held the goods, and that one was cancelled.
+    """
     answer = buyer.order(basket)
     first = given_up_while_signed(buyer, answer)
     second = buyer.create_payment(answer)
@@ -102,7 +104,7 @@ def paid_but_unused(buyer: Page, basket: Mapping[str, int]) -> Order:
 
 
 def pay_again(buyer: Page, order: Order) -> PiPayment:
-    """The same order is paid once more; a refund of the second payment is requested."""
+    """Pay the same order once more; a refund of the second payment is requested."""
     identifier = buyer.rival_payment(order)
     buyer.pi.approve(identifier)
     buyer.pi.sign(identifier)
@@ -111,7 +113,7 @@ def pay_again(buyer: Page, order: Order) -> PiPayment:
 
 
 def approve(refund: Refund) -> Refund:
-    """A second person approves: from now on the money is on its way back."""
+    """Approve as a second person: from now on the money is on its way back."""
     with transaction.atomic():
         move(refund, "approved", by=DORA, approved_by=DORA.actor)
     return refund

@@ -17,7 +17,7 @@ Row = Order | PiPayment | Refund | Event | Pioneer
 
 
 def member(username: str, *permissions: str) -> Client:
-    """A member of staff, signed in, who may see everything and do what is named."""
+    """Sign in a member of staff who may see everything and do what is named."""
     user = User.objects.create_user(username, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=(*VIEW, *permissions)))
     client = Client()
@@ -26,7 +26,7 @@ def member(username: str, *permissions: str) -> Client:
 
 
 def chief(username: str = "carol") -> Client:
-    """A member of staff, signed in, who may do everything."""
+    """Sign in a member of staff who may do everything."""
     client = Client()
     client.force_login(User.objects.create_superuser(username))
     return client
@@ -61,7 +61,7 @@ def logged() -> list[tuple[str, str, str]]:
 
 
 def text_of(response: HttpResponse) -> str:
-    """What a person reads on the page: its text in one line, without the tags."""
+    """Return what a person reads on the page: its text in one line, without the tags."""
     reader = _Reader()
     reader.feed(response.content.decode())
     return " ".join(" ".join(reader.texts).split())

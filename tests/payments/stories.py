@@ -157,7 +157,7 @@ def shipped(page: Page) -> Order:
 
 
 def signed_and_cancelled(page: Page) -> Order:
-    """Cancelled while the buyer signed; Pi shows the transaction, and does not complete the payment yet."""
+    """Cancel while the buyer signs; Pi shows the transaction, and does not complete the payment yet."""
     order, identifier = page.approved({"mug": 1})
     page.pi.sign(identifier, recorded=False)
     situations.cancel(order)
@@ -168,7 +168,7 @@ def signed_and_cancelled(page: Page) -> Order:
 
 
 def paid_once_and_paying_again(page: Page) -> Order:
-    """The money of a payment that was given up came while another one holds the goods."""
+    """Receive the money of a payment that was given up, while another one holds the goods."""
     answer = page.order({"mug": 1})
     given_up = situations.given_up_while_signed(page, answer)
     page.approve(page.create_payment(answer))
@@ -237,7 +237,7 @@ def unused_cancelled_and_back(page: Page) -> Order:
 
 
 def paid_and_back(page: Page) -> Order:
-    """The money is back, and the order has not been closed yet."""
+    """Send the money back; the order has not been closed yet."""
     order = going_back(page)
     move(order.refunds.get(), "done", by=DORA, txid="b" * 64)
     return order

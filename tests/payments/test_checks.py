@@ -34,7 +34,7 @@ Found = Callable[..., list[str | None]]
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> Found:
-    """What is told about a good shop with these changes."""
+    """Return what the checks say about a good shop with these changes."""
 
     def run(*, deploy: bool = True, **changes: object) -> list[str | None]:
         monkeypatch.setattr("payments.checks.settings", SimpleNamespace(**GOOD_SHOP | changes))

@@ -42,7 +42,7 @@ def migrate_to(*target: str) -> Any:
 
 @pytest.fixture
 def old() -> Iterator[Any]:
-    """The models as they were; the tables are brought forward again whatever happens."""
+    """Yield the models as they were; the tables are migrated forward again whatever happens."""
     yield migrate_to(*BEFORE)
     call_command("flush", verbosity=0, interactive=False)
     call_command("migrate", verbosity=0)

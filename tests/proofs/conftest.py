@@ -15,7 +15,7 @@ from tests.proofs.witness import Witness
 
 @pytest.fixture(scope="session")
 def witness() -> Witness:
-    """What one test has asked about need not be asked again by the next."""
+    """Return one witness for all tests: what one has asked about need not be asked again by the next."""
     return Witness()
 
 

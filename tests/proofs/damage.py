@@ -21,7 +21,7 @@ Patch = pytest.MonkeyPatch
 
 
 def release_without_asking_pi(patch: Patch) -> None:
-    """Giving up takes the goods back, and Pi is not told."""
+    """Give up a payment by taking the goods back, and do not tell Pi."""
     ask = settlement._take_step
 
     def take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient) -> PaymentRecord:
@@ -31,7 +31,7 @@ def release_without_asking_pi(patch: Patch) -> None:
 
 
 def move_what_was_read(patch: Patch) -> None:
-    """A read followed by a write: the status that the row has now is overwritten."""
+    """Read, then write: overwrite the status that the row has now."""
 
     def careless(subject: Subject, to: str, *, by: Author, note: str = "", **values: Any) -> None:
         before = subject.status
@@ -45,7 +45,7 @@ def move_what_was_read(patch: Patch) -> None:
 
 
 def release_what_others_hold(patch: Patch) -> None:
-    """A payment that ends takes the order's goods back, whoever holds them."""
+    """Take the order's goods back when a payment ends, whoever holds them."""
 
     def record_cancelled(payment: PiPayment, *, by: Author, note: str = "", **_: bool) -> PiPayment:
         with sync.locked(payment) as (fresh, order):
@@ -79,12 +79,12 @@ def forget_what_is_cancelled(patch: Patch) -> None:
 
 
 def look_at_nothing_later(patch: Patch) -> None:
-    """The sweeper is not told of new payments."""
+    """Schedule no check of new payments."""
     patch.setattr(protocol, "_soon", lambda: None)
 
 
 def hand_over_in_a_second_commit(patch: Patch) -> None:
-    """The money in one commit, the goods in another."""
+    """Record the money in one commit, the goods in another."""
 
     def record_completed(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
         with sync.locked(payment) as (fresh, _):

@@ -106,7 +106,7 @@ def reopen(scene: Scene, hand: Hand) -> object:
 
 
 def reconcile(scene: Scene, hand: Hand) -> object:
-    """The sweeper, after all that anybody had claimed is due again."""
+    """Reconcile after all that anybody had claimed is due again."""
     _make_due()
     return list(reconcile_due(proceed=lambda: True, by=SWEEPER))
 

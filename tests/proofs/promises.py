@@ -71,9 +71,9 @@ def broken(pi: Simulator, goods: Goods) -> list[str]:
 
 
 def heal(pi: Simulator) -> None:
-    """This will end every fault, let all time pass that anything waits for, and run the two commands.
+    """End every fault, let all time pass that anything waits for, and run the two commands.
 
-    A payment is watched on for a day after its end, so a day passes, too.
+    A payment is watched for a day after its end, so a day passes, too.
     """
     pi.faults.clear()
     for _ in range(FEW_RUNS):
@@ -84,7 +84,7 @@ def heal(pi: Simulator) -> None:
 
 
 def broken_at_rest(pi: Simulator, goods: Goods) -> list[str]:
-    """The same after `heal`, and what must be true once nothing moves any more."""
+    """Return the same after `heal`, and what must be true once nothing moves any more."""
     problems = broken(pi, goods)
     for payment in PiPayment.objects.filter(status__in=UNFINISHED):
         problems.append(f"promise 9: payment {payment} is still {payment.status}")
@@ -98,7 +98,7 @@ def broken_at_rest(pi: Simulator, goods: Goods) -> list[str]:
 
 
 def pass_time(pi: Simulator, span: timedelta) -> None:
-    """This will make everything that was written older by `span`, here and at Pi.
+    """Make everything that was written older by `span`, here and at Pi.
 
     Our times are moved, not our clock: it is the database's in some places, Python's in others.
     """
@@ -139,7 +139,7 @@ def everything() -> dict[str, list[dict[str, Any]]]:
 
 
 def against_pi(pi: Simulator) -> Iterator[str]:
-    """What Pi knows decides: promises 3 to 6, without believing a word of our own records."""
+    """Check promises 3 to 6 by what Pi knows, without believing a word of our own records."""
     rows = {row.identifier: row for row in PiPayment.objects.select_related("order")}
     at_pi = {shown["identifier"]: shown for shown in pi.payments() if shown["direction"] == "user_to_app"}
     for identifier, row in rows.items():

@@ -40,7 +40,7 @@ class Stage:
     _rows: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=dict)
 
     def begin(self) -> Scene:
-        """This will leave the database and Pi as they are at the beginning of the scene."""
+        """Leave the database and Pi as they are at the beginning of the scene."""
         self.pi.faults.clear()
         cache.clear()
         if time.monotonic() - self._told_at > FRESH:

@@ -76,7 +76,7 @@ class Scene:
 
 
 def ordered(hand: Hand) -> None:
-    """The wallet is open, and we have not heard of the payment."""
+    """Open the wallet; we have not heard of the payment."""
 
 
 def seen(hand: Hand) -> None:
@@ -130,7 +130,7 @@ def signed_overdue(hand: Hand) -> None:
 
 
 def dropped(hand: Hand) -> None:
-    """The buyer has pressed cancel in the wallet, and we have not heard of it."""
+    """Press cancel in the wallet; we have not heard of it."""
     approved(hand)
     hand.pi.cancel_by_user(hand.identifier)
 
@@ -154,7 +154,7 @@ def given_up(hand: Hand) -> None:
 
 
 def late(hand: Hand) -> None:
-    """The same, and Pi has recorded the transaction after all."""
+    """Do the same, and have Pi record the transaction after all."""
     given_up(hand)
     hand.pi.record_transaction(hand.identifier)
 
@@ -191,7 +191,7 @@ def verifying(hand: Hand) -> None:
 
 
 def unverified(hand: Hand) -> None:
-    """It never does."""
+    """Wait for a verification that never comes."""
     verifying(hand)
     pass_time(hand.pi, PATIENCE)
     with suppress(NotCompleted):
@@ -279,7 +279,7 @@ def two_payments(pi: Simulator, mine: Chapter, theirs: Chapter) -> Scene:
 
 
 def wipe() -> None:
-    """This will empty the tables that a scene fills, in a fraction of the time that a flush takes."""
+    """Empty the tables that a scene fills, in a fraction of the time that a flush takes."""
     with transaction.atomic(), connection.cursor() as cursor:
         for model in TABLES:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608
@@ -308,7 +308,7 @@ def _order(pi: Simulator, username: str, basket: Mapping[str, int]) -> Hand:
 
 
 def _tap(hand: Hand) -> Hand:
-    """The buyer opens the wallet: from here on Pi gives us a minute to approve."""
+    """Open the wallet: from here on Pi gives us a minute to approve."""
     hand.identifier = _payment(hand, hand.pi.pioneer(hand.pioneer.username))
     return hand
 

@@ -36,8 +36,10 @@ class Witness:
         return [] if self._is_known("a moment", scene) else broken(scene.pi, scene.goods)
 
     def ask(self, scene: Scene) -> list[str]:
-        """This will let faults end, time pass and the commands run, and return every promise that is broken
-        now, on the way, or at rest."""
+        """Let faults end, time pass and the commands run.
+
+        Return every promise that is broken now, on the way, or at rest.
+        """
         if self._is_known("now", scene):
             return []
         self.ends += 1

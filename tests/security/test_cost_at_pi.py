@@ -77,7 +77,7 @@ class Stubborn:
 
 
 def approving(buyer: Page) -> tuple[Order, str]:
-    """An order whose goods are held; whether Pi heard our approval is not known."""
+    """Return an order whose goods are held; whether Pi heard our approval is not known."""
     order = buyer.order({"book": 1})
     identifier = buyer.create_payment(order)
     buyer.pi.faults.add("refuse", path="/approve", times=1, status=500)
@@ -298,7 +298,7 @@ def check_what_goes_out(alice: Page) -> int:
 
 
 def check_the_chain(alice: Page) -> int:
-    """What we know costs nothing."""
+    """Check the chain, where what we know costs nothing."""
     alice.buy({"mug": 1})
     alice.pi.send(alice.pioneer, "1", memo="unknown")
     long_ago = timezone.now() - timedelta(days=9_999)
@@ -369,7 +369,7 @@ SENT = {
 
 
 def told() -> dict[str, int]:
-    """The table of the document."""
+    """Return the table of the document."""
     section = DOCUMENT.read_text().partition("## What one call can cost at Pi\n")[2].partition("\n## ")[0]
     return {name: int(most) for name, most in re.findall(r"^\| ([^|]+) \| (\d+) \|", section, re.MULTILINE)}
 
@@ -425,7 +425,7 @@ def few_a_minute(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def flood(caller: Page, name: Callable[[int], str]) -> int:
-    """What thirty calls of every callback cost."""
+    """Return what thirty calls of every callback cost."""
     SimpleRateThrottle.cache.clear()
 
     def act() -> None:

@@ -24,7 +24,7 @@ def counts(printed: list[str]) -> str:
 
 
 def paid_behind_our_back(page: Page) -> str:
-    """A payment that our database has never seen, completed at Pi."""
+    """Return a payment that our database has never seen, completed at Pi."""
     identifier = page.pi.create_payment(page.pioneer, amount="1.5", metadata={"order": "FORGOTTEN"})
     page.pi.approve(identifier)
     page.pi.complete(identifier, page.pi.sign(identifier))

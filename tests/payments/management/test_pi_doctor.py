@@ -32,7 +32,7 @@ UNSHARED = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCach
 
 @pytest.fixture
 def right(pi: Simulator, settings: Settings, tmp_path: object, db: None) -> Settings:
-    """A shop in which everything is right."""
+    """Set up a shop in which everything is right."""
     settings.DEBUG = False
     settings.PI_SDK_SANDBOX = False
     settings.PI_VALIDATION_KEY = KEY

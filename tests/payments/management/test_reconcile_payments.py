@@ -136,7 +136,7 @@ def test_afterwards_signals_mean_what_they_meant_before(alice: Page) -> None:
 
 @pytest.fixture
 def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The rests between the rounds; everything is due again after each, and the third is interrupted."""
+    """Record the rests between the rounds. All is due again after each, and the third is interrupted."""
     taken: list[float] = []
 
     def rest(stop: Stop, seconds: float) -> None:

@@ -39,7 +39,7 @@ def run(*options: str, since: str = LONG_AGO) -> tuple[list[str], str]:
 
 
 def forgotten(page: Page, order: str = "FORGOTTEN", *, complete: bool = True) -> str:
-    """A payment that our database has never seen, signed and perhaps completed at Pi."""
+    """Return a payment that our database has never seen, signed and perhaps completed at Pi."""
     identifier = page.pi.create_payment(page.pioneer, amount="1.5", metadata={"order": order})
     page.pi.approve(identifier)
     txid = page.pi.sign(identifier)

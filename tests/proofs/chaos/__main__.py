@@ -104,7 +104,7 @@ def _phone(name: str, world: World, pi: PiProcess, memory: Memory) -> Phone:
 
 
 def _watch(world: World, go_home: threading.Event) -> None:
-    """What ends unasked is started again, as a real machine would."""
+    """Restart what ends unasked, as a real machine would."""
 
     def watch() -> None:
         while not go_home.wait(0.5):
@@ -123,7 +123,7 @@ def _all_home(buyers: Sequence[Buyer]) -> None:
 
 
 def _strange(world: World, exits: dict[str, int]) -> list[str]:
-    """What no blow explains: a program that gave up by itself, a sweeper that does not end cleanly."""
+    """Return what no blow explains: a program that gave up by itself, a reconciler that ended badly."""
     gave_up = [p for p in world.programs if p.ended_by_itself]
     return [
         *(f"the {p.name} ended by itself, {p.ended_by_itself} times" for p in gave_up),

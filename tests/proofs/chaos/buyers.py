@@ -186,7 +186,7 @@ BUY_NOW = {
 
 
 def twice(send: Callable[[], Answer], times: int = 2) -> list[Answer]:
-    """The same call so many times at once, as taps and callbacks sometimes come."""
+    """Send the same call so many times at once, as taps and callbacks sometimes come."""
     if times == 1:
         return [send()]
     answers: list[Answer] = []
@@ -199,7 +199,7 @@ def twice(send: Callable[[], Answer], times: int = 2) -> list[Answer]:
 
 
 def is_away(status: int) -> bool:
-    """What the page takes for a shop that is away for a moment."""
+    """Return whether the page would take the shop to be away for a moment."""
     return status in (NO_ANSWER, 429) or status >= 500
 
 

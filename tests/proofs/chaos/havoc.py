@@ -44,7 +44,7 @@ class Havoc:
         self.weights = {name: len(self.blows) if name == "workers killed" else 1 for name in self.blows}
 
     def wreak(self, *, until: float, told: Callable[[str], None]) -> None:
-        """This will strike again and again until that moment of the monotonic clock."""
+        """Strike again and again until that moment of the monotonic clock."""
         first = [*self.blows]
         self.random.shuffle(first)
         while time.monotonic() < until:
@@ -56,7 +56,7 @@ class Havoc:
         self.calm()
 
     def calm(self) -> None:
-        """This will end every fault of Pi's; the programs are up again by themselves."""
+        """End every fault of Pi's; the programs start again by themselves."""
         self.faults("/clear", {})
 
     # The shop

@@ -75,7 +75,7 @@ class Phone:
         return self._shop("GET", path, None, {"Authorization": f"Bearer {self.token}"} if self.token else {})
 
     def look_at(self, page: str) -> None:
-        """A page for people, of which nothing but the status is remembered."""
+        """Load a page for people; only the status is remembered."""
         try:
             response = requests.get(self.shop_url + page, timeout=SECONDS_TO_ANSWER)
         except requests.RequestException:
@@ -103,16 +103,16 @@ class Phone:
     # The SDK and the wallet
 
     def pi(self, path: str, body: Mapping[str, Any] | None = None, *, method: str = "POST") -> Answer:
-        """What the SDK asks of Pi, spared by Pi's faults as every browser is."""
+        """Send what the SDK asks of Pi. Pi's faults spare it, as they spare every browser."""
         headers = {"Origin": "http://localhost", "Authorization": f"Bearer {self.access_token}"}
         return self._ask(method, "/v2" + path, body, headers)
 
     def wallet(self, path: str, body: Mapping[str, Any] | None = None, *, method: str = "POST") -> Answer:
-        """What the buyer does in the wallet."""
+        """Send what the buyer does in the wallet."""
         return self._ask(method, "/_control" + path, body or {}, {})
 
     def record_of(self, identifier: str) -> dict[str, bool]:
-        """The flags of the payment at Pi, as the SDK sees them; empty when Pi does not answer."""
+        """Return the flags of the payment at Pi, as the SDK sees them; empty when Pi does not answer."""
         _, shown = self.wallet(f"/payments/{identifier}", method="GET")
         flags: dict[str, bool] = shown.get("status", {})
         return flags

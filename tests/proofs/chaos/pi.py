@@ -18,7 +18,7 @@ class PiProcess:
         self.faults = self
 
     def move(self, *, seconds: float) -> None:
-        """The clock of Pi goes on."""
+        """Move Pi's clock forward."""
         self._ask("POST", "/clock", {"seconds": seconds})
 
     def clear(self) -> None:

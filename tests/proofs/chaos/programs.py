@@ -52,13 +52,13 @@ class Program:
             self.wanted = True
 
     def kill(self) -> None:
-        """This will end it and all its children at once, and start it again."""
+        """Kill the program and all its children at once, and start it again."""
         with self.lock:
             self.end()
             self.start()
 
     def freeze(self, seconds: float) -> None:
-        """This will let it do nothing for a while, and answer nobody."""
+        """Suspend the program for a while, so that it answers nobody."""
         self._signal(signal.SIGSTOP)
         try:
             time.sleep(seconds)
@@ -66,14 +66,14 @@ class Program:
             self._signal(signal.SIGCONT)
 
     def watch(self) -> None:
-        """This will start it again if it has ended without being asked."""
+        """Start the program again if it has ended unasked."""
         with self.lock:
             if self.wanted and self.process.poll() is not None:
                 self.ended_by_itself += 1
                 self.kill()
 
     def stop(self) -> int:
-        """This will ask it to end, and return how it ended."""
+        """Ask the program to end, and return its exit code."""
         with self.lock:
             self.wanted = False
             self.process.terminate()
@@ -125,12 +125,12 @@ class Crew:
         return sorted(int(path.name) for path in self.workers.iterdir())
 
     def reap(self, group: int) -> None:
-        """This will see to it that the group does not outlive this run."""
+        """Make sure that the process group does not outlive this run."""
         assert self.reaper.stdin is not None
         print(group, file=self.reaper.stdin, flush=True)
 
     def command(self, *words: str) -> str:
-        """This will run a command of `manage.py` and return what it printed; it may fail."""
+        """Run a command of `manage.py` and return what it printed; it may fail."""
         done = subprocess.run(
             [PYTHON, "manage.py", *words],
             env=self.environment,
@@ -220,7 +220,7 @@ def free_port() -> int:
 
 
 def wait_for(url: str) -> None:
-    """This will return once somebody answers there with 200."""
+    """Return as soon as somebody answers there with 200."""
     give_up_at = time.monotonic() + PATIENCE_IN_SECONDS
     while True:
         with suppress(requests.RequestException):

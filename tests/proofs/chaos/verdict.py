@@ -25,10 +25,10 @@ ROUNDS = 4
 
 
 def heal(pi: PiProcess) -> list[str]:
-    """This will let the time pass that everything waits for, and run the two commands until all is at rest.
+    """Let the time pass that everything waits for, and run the two commands until all is at rest.
 
     What was signed without Pi hearing of it becomes known only after the first round, in which its payment
-    was given up: the worst moment. Returns what the commands still complained of in the last round.
+    was given up: the worst moment. Return what the commands still complained of in the last round.
     """
     pi.clear()
     for n in range(ROUNDS):
@@ -60,7 +60,7 @@ class Verdict:
 
 
 def judge(pi: PiProcess, goods: Goods, memory: Memory, *, balance_before: Decimal) -> Verdict:
-    """This will compare everything with everything, after `heal`."""
+    """Compare everything with everything, after `heal`."""
     books = [shown for shown in pi.payments() if shown["direction"] == "user_to_app"]
     lost, doubled = list(_lost(books, memory)), list(_doubled())
     problems = [
@@ -135,7 +135,7 @@ def _money(pi: PiProcess, before: Decimal) -> Iterator[str]:
 
 
 def _ledger_and_pi() -> Iterator[str]:
-    """The shop's own command, without the pauses that it makes for the sake of a real Pi."""
+    """Run the shop's own command, without the pauses that it makes for the sake of a real Pi."""
     pause, pacing.SECONDS_BETWEEN_CALLS = pacing.SECONDS_BETWEEN_CALLS, 0
     printed = io.StringIO()
     try:

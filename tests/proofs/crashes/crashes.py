@@ -72,7 +72,7 @@ def nobody_comes_back(scene: Scene) -> Iterator[None]:
 
 
 def the_sdk_repeats(scene: Scene) -> Iterator[None]:
-    """The page is still open: it calls again while Pi waits for us, and its buyer signs when asked to."""
+    """Call again from the open page while Pi waits for us; its buyer signs when asked to."""
     hand = scene.mine
     attempt(place_order, scene, hand)  # a tap that nobody answered is made once more
     yield
@@ -92,7 +92,7 @@ def the_buyer_returns(scene: Scene) -> Iterator[None]:
 
 
 def signed_and_recorded_late(scene: Scene) -> Iterator[None]:
-    """The buyer signs, Pi does not learn of it, so we cancel at Pi, and then Pi records it after all."""
+    """Sign without Pi learning of it, so that we cancel at Pi, and then have Pi record it after all."""
     hand = scene.mine
     if _waits(hand, approved=True):
         scene.pi.sign(hand.identifier, recorded=False)
@@ -183,14 +183,16 @@ class Crashes:
                     again += 1
 
     def mended_by_nobody(self, meeting: Meeting, first: EntryPoint) -> None:
-        """This will die at every boundary of `first`, and let only the commands come afterwards."""
+        """Die at every boundary of `first`, and let only the commands come afterwards."""
         stage = Stage(self.pi, meeting)
         for at in range(self.boundaries(stage, first)):
             self.one(stage, first, at, nobody_comes_back)
 
     def some_of(self, first: EntryPoint, *, turn: int) -> None:
-        """This will die at every second boundary in one scene, with one aftermath after the other, and once
-        more while it is mended. The next turn takes the other boundaries, and another scene."""
+        """Die at every second boundary of one scene, with changing aftermaths, and once more during repair.
+
+        The next turn takes the other boundaries, and another scene.
+        """
         stage = Stage(self.pi, at_home(SETTINGS["one payment"], first, turn))
         places = range(turn % 2, self.boundaries(stage, first), 2)
         for nth, at in enumerate(places):

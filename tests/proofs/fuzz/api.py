@@ -15,7 +15,7 @@ _handler = ClientHandler(enforce_csrf_checks=True)
 
 
 def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The shop as a WSGI application that stays inside the test's transaction."""
+    """Serve the shop as a WSGI application that stays inside the test's transaction."""
     response = _handler(environ)
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
     return [response.getvalue()]
@@ -61,7 +61,7 @@ AS_DOCUMENTED = [
 
 
 def only_a_503_where_it_is_documented(ctx: CheckContext, response: Response, case: Case) -> None:
-    """That it says when to come back is in the schema."""
+    """Refuse every server error but a 503; where that may come, and with which headers, is in the schema."""
     if response.status_code != 503:
         not_a_server_error(ctx, response, case)
 
@@ -71,7 +71,7 @@ DOCUMENTED_THOUGH_PI_IS_AWAY = [only_a_503_where_it_is_documented, *AS_DOCUMENTE
 
 
 def described_by(raw: dict[str, Any]) -> Any:
-    """The same shop, described otherwise."""
+    """Return the same shop under another description."""
     schema = schemathesis.openapi.from_dict(raw)
     schema.app = shop
     return schema

@@ -39,7 +39,7 @@ def settings(examples: int, **more: Any) -> hypothesis.settings:
 
 
 def fuzz(kind: str, *, examples: int, **strategies: st.SearchStrategy[Any]) -> Callable[[Any], None]:
-    """This will call the decorated function at once, with every case that is drawn, and count them."""
+    """Call the decorated function at once, with every case that is drawn, and count the cases."""
 
     def run(check: Callable[..., None]) -> None:
         @settings(examples)
@@ -55,7 +55,7 @@ def fuzz(kind: str, *, examples: int, **strategies: st.SearchStrategy[Any]) -> C
 
 @contextmanager
 def forgotten() -> Iterator[None]:
-    """This will undo in the database whatever happens inside, as between two tests."""
+    """Undo in the database whatever happens inside, as between two tests."""
     block = transaction.atomic()
     block._from_testcase = True
     with block:

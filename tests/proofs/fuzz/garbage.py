@@ -77,7 +77,7 @@ def json_texts(names: list[str], favourites: list[str]) -> st.SearchStrategy[str
 
 @st.composite
 def spoiled(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> bytes:
-    """A text as bytes, perhaps in a wrong encoding, cut off, or with something before, within or behind."""
+    """Draw a text as bytes: perhaps wrongly encoded, cut off, or with something before, within or behind."""
     text = draw(texts)
     encoding = draw(st.sampled_from(["utf-8"] * 8 + ["utf-16", "utf-32", "latin-1", "utf-8-sig", "cp1252"]))
     content = text.encode(encoding, "surrogatepass" if encoding == "utf-8" else "replace")

@@ -98,7 +98,7 @@ QUOTED = json.dumps("API key SECRET")
 
 
 def places(value: Any, *way: Any) -> Iterator[tuple[Any, ...]]:
-    """The way to everything that stands somewhere in a JSON value."""
+    """Yield the path to every value inside a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, part in inner:
         yield (*way, name)
@@ -106,7 +106,7 @@ def places(value: Any, *way: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def with_text_at(answer: Any, way: tuple[Any, ...], text: str) -> bytes:
-    """The answer as JSON, in which at one place stands this text, be it JSON or not."""
+    """Return the answer as JSON with this text in one place, whether the text is JSON or not."""
     changed = place = copy.deepcopy(answer)
     for step in way[:-1]:
         place = place[step]
@@ -225,7 +225,7 @@ def check_silent(shown: str, secret: str) -> None:
 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Iterator[Said]:
-    """A Pi and a chain, without a connection."""
+    """Yield a Pi and a chain that need no connection."""
     caplog.set_level(logging.DEBUG)
     said = Said()
     session.mount("http://pi.simulated/", said)

@@ -56,7 +56,7 @@ def test_every_link_of_the_schema_leads_on_as_documented(alice: Page) -> None:
             self.goods = Goods()
 
         def before_call(self, case: Any) -> None:
-            """What is well formed asks for goods that we sell: nobody can guess them."""
+            """Ask, in well-formed requests, for goods that we sell: nobody can guess them."""
             TRIED["steps along the links of the schema"] += 1
             if case.operation.label == "POST /api/orders/" and case.meta.generation.mode.is_positive:
                 case.body["lines"] = [{"sku": SKUS[len(case.body["lines"]) % 2 + 1], "quantity": 1}]

@@ -27,7 +27,7 @@ class Wire:
     over: threading.Event = field(default_factory=threading.Event)
 
     def says(self, content: bytes, *, reset: bool = False) -> None:
-        """The next callers hear this, and then the line is closed, with or without good manners."""
+        """Answer the next callers with this, then close the connection, with or without good manners."""
 
         def talk(line: socket.socket) -> None:
             line.sendall(content)
@@ -37,7 +37,7 @@ class Wire:
         self.talk = talk
 
     def goes_on(self, head: bytes, piece: bytes, *, every: float) -> None:
-        """The next callers hear `head`, and then `piece` every so many seconds until the test is over."""
+        """Answer the next callers with `head`, then `piece` every so many seconds until the test is over."""
 
         def talk(line: socket.socket) -> None:
             line.settimeout(1)  # for one who has stopped to listen, but has not hung up

@@ -129,7 +129,7 @@ class AtWork:
     # The story
 
     def step(self, words: str, act: Callable[[], object]) -> None:
-        """This will do one step, tell it with what came of it, and ask the witnesses. Raises Broken."""
+        """Do one step, add it to the story with what came of it, and ask the witnesses. Raise Broken."""
         self.rivals = False
         self.seen.steps += 1
         self._tell(words, act)
@@ -156,7 +156,7 @@ class AtWork:
             self.fail(problem)
 
     def fail(self, problem: str) -> None:
-        """This will end the history. The first problem is told, also where our code has caught it."""
+        """End the history. The first problem is the one that is told, even where our code has caught it."""
         self.problem = self.problem or problem
         text = "\n".join([*self.story, "", self.problem])
         for identifier, name in self.names.items():
@@ -164,7 +164,7 @@ class AtWork:
         raise Broken(f"\n{text}")
 
     def name(self, identifier: str, kind: str) -> str:
-        """The same name each time: `payment 2`, `order 1`."""
+        """Return the same name each time: `payment 2`, `order 1`."""
         if identifier not in self.names:
             count = sum(name.startswith(kind) for name in self.names.values())
             self.names[identifier] = f"{kind} {count + 1}"
@@ -196,7 +196,7 @@ class AtWork:
     # Our process
 
     def ours(self, act: Callable[[], Any]) -> Any:
-        """This will do something as our process, which may die of it."""
+        """Do something as our process, which may die of it."""
         before, self._working = self._working, True
         cache.clear()  # nobody is throttled: other tests are about that
         try:
@@ -311,7 +311,7 @@ class Wire(BaseAdapter):
 
 @contextmanager
 def taken_back() -> Iterator[None]:
-    """This will undo in the end whatever the block did to the database. Our code takes it for a test case."""
+    """Undo in the end whatever the block did to the database. Our code takes it for a test case."""
     block = transaction.atomic()
     block._from_testcase = True
     with block:
@@ -321,7 +321,7 @@ def taken_back() -> Iterator[None]:
 
 @functools.cache
 def documented() -> dict[tuple[str, str], set[int]]:
-    """Method and path -> every status that our OpenAPI schema tells of."""
+    """Map method and path to every status that our OpenAPI schema has for them."""
     paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     return {
         (method.upper(), path): {int(status) for status in operation["responses"]}

@@ -129,7 +129,7 @@ one_of = st.sampled_from
 
 
 def nth(rows: Sequence[Row], number: int) -> Row:
-    """Counted from the newest, because that is where most happens."""
+    """Count from the newest, because that is where most happens."""
     return rows[-1 - number % len(rows)]
 
 
@@ -465,7 +465,7 @@ class Histories(RuleBasedStateMachine):
 
 
 def run(*, seed: int, histories: int, shrink: bool = True) -> None:
-    """This will run so many histories; the same seed tells the same ones. Raises Broken with the story.
+    """Run so many histories; the same seed tells the same ones. Raise Broken with the story.
 
     Nothing is remembered from one run to the next, and a story that breaks a promise is made as short as
     Hypothesis can, for five minutes at most.

@@ -109,7 +109,7 @@ class People:
         return said(*self.shop.call(tab.page, endpoint, reference=tab.order["reference"]))
 
     def begin(self, tab: Tab, wrong: Callable[[People, Begun], None] | None = None) -> str:
-        """The wallet opens. Of another payment that is signed, the buyer must be freed first."""
+        """Open the wallet. Of another payment that is signed, the buyer must be freed first."""
         if tab.buy_now is not None:
             metadata, amount = tab.buy_now
         elif tab.order is None:
@@ -126,7 +126,7 @@ class People:
         return begun.name
 
     def begin_on_other_phone(self, tab: Tab) -> str:
-        """A second open payment of the same order, as if Pi had let the pioneer begin both."""
+        """Begin a second open payment of the same order, as if Pi had let the pioneer begin both."""
         if tab.order is None:
             return "there is no order"
         order = Order.objects.get(reference=tab.order["reference"])
@@ -184,7 +184,7 @@ class People:
         return said(status, answer)
 
     def _expect_true(self, endpoint: str, identifier: str) -> None:
-        """The SDK believes a 200: the buyer may sign, or has what was bought."""
+        """Expect a 200 to be true, for the SDK believes it: the buyer may sign, or has what was bought."""
         shown = self.shown(identifier)
         needed = {"approve": "developer_approved", "complete": "developer_completed"}.get(endpoint)
         if needed and shown is not None:
@@ -218,14 +218,14 @@ class People:
         return "approved" if flags["developer_approved"] else "open"
 
     def those(self, *states: str) -> list[Begun]:
-        """The payments in these states; every rule asks it between two steps, so it is found out once."""
+        """Return the payments in these states. Every rule asks between two steps, so the answer is kept."""
         if self._counted_at != self.shop.seen.steps:
             self._counted_at = self.shop.seen.steps
             self._states = [self.state(begun) for begun in self.begun]
         return [begun for begun, state in zip(self.begun, self._states, strict=False) if state in states]
 
     def go_on(self, tab: Tab) -> str:
-        """The next thing that a buyer and a phone do when all goes well."""
+        """Do the next thing that a buyer and a phone do when all goes well."""
         begun = tab.payment
         match self.state(begun) if begun else "":
             case "open":
@@ -288,7 +288,7 @@ class People:
     # Staff -----------------------------------------------------------------------------------------------
 
     def do(self, action: StaffAction, row: Order | PiPayment | Refund) -> str:
-        """The admin's own road; unexpected failures are raised by it."""
+        """Run the action as the admin does, which raises unexpected failures."""
         by = Author("staff carol", action.name)
         outcome = self.shop.ours(lambda: actions.attempt(action, row, by=by, note="a note"))
         for text in ("The database was busy", "It changed at the same moment"):
@@ -296,7 +296,7 @@ class People:
         return outcome.text
 
     def approve_refund(self, refund: Refund) -> str:
-        """A second person approves; from now on the money is on its way back."""
+        """Approve as a second person; from now on the money is on its way back."""
         if refund.status != "requested":
             return f"it is {refund.status}"
         return self.shop.ours(lambda: situations.approve(refund)).status
@@ -333,7 +333,7 @@ class People:
         return "done"
 
     def close_forgotten(self) -> None:
-        """What Pi has forgotten is waited for until somebody gives it up by name."""
+        """Give up by name what Pi has forgotten; until somebody does, the shop waits for it."""
         for payment in PiPayment.objects.filter(identifier__in=self.forgotten, status__in=OPEN):
             self.do(actions.CLOSE_MISSING, payment)
 
@@ -372,7 +372,7 @@ def body_about(endpoint: str, identifier: str) -> dict[str, Any]:
 
 
 def plain(shown: Mapping[str, Any]) -> dict[str, Any]:
-    """A payment as the SDK hands it to the page: its amount a number of JavaScript."""
+    """Return the payment as the SDK hands it to the page: its amount a number of JavaScript."""
     return {name: float(value) if name == "amount" else value for name, value in shown.items()}
 
 

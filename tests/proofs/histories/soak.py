@@ -37,7 +37,7 @@ class Report:
 
 
 def soak(*, seed: int, steps: int, stride: int = 1) -> Report:
-    """This will tell histories until there were so many steps, in rounds from every `stride`th seed."""
+    """Run histories until there were so many steps, in rounds from every `stride`th seed."""
     from tests.proofs.histories.at_work import Broken, Seen
     from tests.proofs.histories.histories import Histories, run
 
@@ -61,7 +61,7 @@ def soak(*, seed: int, steps: int, stride: int = 1) -> Report:
 
 @contextmanager
 def database() -> Iterator[None]:
-    """This will make an empty test database, as pytest does for the tests."""
+    """Make an empty test database, as pytest does for the tests."""
     from django.conf import settings
     from django.test.utils import setup_databases, setup_test_environment
 
@@ -87,7 +87,7 @@ def work(*, seed: int, steps: int, stride: int) -> None:
 
 
 def together(*, seed: int, steps: int, workers: int) -> list[Report]:
-    """This will start the processes and return their reports; the first broken promise ends all of them."""
+    """Start the processes and return their reports; the first broken promise ends all of them."""
     share = ["--steps", str(-(-steps // workers)), "--stride", str(workers)]
     command = [sys.executable, "-m", "tests.proofs.histories.soak", *share, "--seed"]
     running = [subprocess.Popen([*command, str(seed + n)], stdout=subprocess.PIPE) for n in range(workers)]
@@ -111,7 +111,7 @@ def together(*, seed: int, steps: int, workers: int) -> list[Report]:
 
 
 def tell(reports: list[Report], seconds: float) -> Iterator[str]:
-    """What the run has seen, line by line, and whether a promise was broken."""
+    """Describe what the run has seen, line by line, and whether a promise was broken."""
     from payments.moves import MOVES
     from tests.proofs.histories.at_work import Seen
 

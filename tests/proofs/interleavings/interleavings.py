@@ -30,8 +30,10 @@ class Interleavings:
     problems: list[str] = field(default_factory=list)
 
     def all_of(self, meeting: Meeting, *, every: int = 1, start: int = 0) -> None:
-        """This will let every rival act at every boundary of every entry point; or every so many-th of these,
-        from `start` on, so that each meeting can take others."""
+        """Let every rival act at every boundary of every entry point.
+
+        Or at every so many-th of these, from `start` on, so that each meeting can take others.
+        """
         stage = Stage(self.pi, meeting)
         each = (
             (first, rival, at)
@@ -43,14 +45,17 @@ class Interleavings:
             self.one(stage, first, rival, at)
 
     def pair(self, meeting: Meeting, first: EntryPoint, rival: EntryPoint) -> None:
-        """This will let one rival act at every boundary of `first`."""
+        """Let one rival act at every boundary of `first`."""
         stage = Stage(self.pi, meeting)
         for at in range(len(self.boundaries(stage, first))):
             self.one(stage, first, rival, at)
 
     def some_of(self, first: EntryPoint, *, turn: int) -> None:
-        """This will let every second rival act once, at another boundary each, in scenes of all settings in
-        which `first` has much to do. The next turn takes the other rivals, and other scenes."""
+        """Let every second rival act once, at another boundary each.
+
+        The scenes are those of all settings in which `first` has much to do. The next turn takes the other
+        rivals, and other scenes.
+        """
         rivals = RIVALS[turn % 2 :: 2]
         for place, setting in enumerate(SETTINGS.values()):
             stage = Stage(self.pi, at_home(setting, first, turn))
@@ -59,7 +64,7 @@ class Interleavings:
                 self.one(stage, first, rival, (place + turn + 2 * nth + 1) % count)
 
     def boundaries(self, stage: Stage, first: EntryPoint) -> list[str]:
-        """What `first` passes when nobody disturbs it."""
+        """Return the boundaries that `first` passes when nobody disturbs it."""
         scene = stage.begin()
         boundaries = Boundaries(self.pi)
         self._play(f"{stage.meeting}: {first.__name__} alone", scene, first, boundaries)
@@ -93,6 +98,6 @@ class Interleavings:
 
 
 def at_home(setting: Sequence[Meeting], first: EntryPoint, turn: int) -> Meeting:
-    """A scene of the setting in which the entry point has much to do; each turn takes another."""
+    """Return a scene of the setting in which the entry point has much to do; each turn takes another."""
     meetings = [meeting for meeting in setting if meeting.chapters[0] in AT_HOME[first]] or setting
     return meetings[turn % len(meetings)]

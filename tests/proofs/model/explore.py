@@ -56,13 +56,13 @@ class Outcome:
 
 
 def without(rule: str) -> World:
-    """The world in which it shows what the rule is for, without it."""
+    """Return the world without the rule in which one sees what the rule is for."""
     world = (SMALL | LARGE)[HARM.get(rule, "one order, two payments")]
     return replace(world, without=rule, moves=set())
 
 
 def explore(world: World) -> Outcome:
-    """This will visit every state that can be reached; it ends at the first broken promise."""
+    """Visit every state that can be reached; stop at the first broken promise."""
     came_from: CameFrom = {State(): None}
     problem, s = visit(world, came_from) or _heal(world, came_from) or ("", State())
     return Outcome(len(came_from), problem, tuple(story(came_from, s)) if problem else ())

@@ -75,7 +75,7 @@ class Follower:
     # Steps ------------------------------------------------------------------------------------------------
 
     def take(self, act: Act) -> None:
-        """This will do in the code what the model has done."""
+        """Do in the code what the model has done."""
         getattr(self, f"do_{act.verb}")(act)
 
     def do_add(self, act: Act) -> None:
@@ -170,7 +170,7 @@ class Follower:
     # Where both are ---------------------------------------------------------------------------------------
 
     def state(self) -> State:
-        """What is true here and at Pi, in the words of the model, as far as the records tell."""
+        """Return what is true here and at Pi, in the words of the model, as far as the records tell."""
         self.goods.refresh_from_db()
         return State(
             at_pi=tuple(self._at_pi(p) for p in range(3)),
@@ -228,7 +228,7 @@ class Follower:
 
 
 def comparable(s: State) -> State:
-    """What the records tell: not whose money it was, nor how often staff have added something."""
+    """Keep what the records tell: not whose money it was, nor how often staff have added something."""
     orders = tuple(order._replace(paid_by=-1) for order in s.orders)
     at_pi = tuple(pi._replace(approved=int(bool(pi.approved))) for pi in s.at_pi)
     flight = tuple(sorted((p, pi._replace(approved=int(bool(pi.approved)))) for p, pi in s.flight))
@@ -236,7 +236,7 @@ def comparable(s: State) -> State:
 
 
 def follow(pi: Simulator, world: World, path: list[tuple[Act, State]]) -> int:
-    """This will take the path in the code, compare after each step, and return how many steps that were."""
+    """Walk the path in the code, compare after each step, and return how many steps that were."""
     doubted = frozenset(act.to for act, _ in path if act.verb == "record_bad")
     follower = Follower(pi, doubted)
     for number, (act, expected) in enumerate(path, 1):
@@ -251,7 +251,7 @@ def follow(pi: Simulator, world: World, path: list[tuple[Act, State]]) -> int:
 
 
 def _try_what_is_not_allowed(follower: Follower, world: World, s: State) -> None:
-    """What staff and buyers cannot do in the model, the code must refuse, or it must change nothing."""
+    """Try what staff and buyers cannot do in the model: the code must refuse it, or change nothing."""
     world = replace(world, returns=True, moves=set())
     allowed = {(act.verb, act.to) for act, _ in world.steps(s)}
     before = follower.state()

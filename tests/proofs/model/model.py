@@ -198,7 +198,7 @@ class World:
             yield Act("complete", p), fly(at_pi(s, p, tx=RECORDED, completed=True), p)
 
     def believers(self, s: State, p: int) -> Iterator[Step]:
-        """What is done without asking Pi, where a rule is taken away."""
+        """Yield what is done without asking Pi, where a rule is taken away."""
         if s.ours[p].status in LIVE:
             if not self.rule("cancel-first"):
                 yield Act("give_up", p), self.cancelled(s, p)
@@ -242,8 +242,11 @@ class World:
         return s
 
     def gate(self, s: State, p: int, seen: AtPi) -> Iterator[Step]:
-        """The gate and the hold, decided on an answer that may be old. The look at the order's other payment
-        and the gate are one step here; in the code the other may end in between, and is refused for once."""
+        """Decide the gate and the hold on an answer that may be old.
+
+        The look at the order's other payment and the gate are one step here; in the code the other may end in
+        between, and is refused for once.
+        """
         if seen.cancelled or seen.tx or s.ours[p].status != P.CREATED or s.ours[p].refused:
             return
         o = ORDER_OF[p]
@@ -394,7 +397,7 @@ class World:
                 yield Act("fail_refund", p), self.refund(back_with(s, p, listed=False), p, R.FAILED)
 
     def went_back(self, s: State, p: int) -> State:
-        """The refund is done; the order is refunded when everything went back that was paid for it."""
+        """Finish the refund; the order is refunded when everything went back that was paid for it."""
         s, o = self.refund(back_with(s, p, listed=False), p, R.DONE), ORDER_OF[p]
         came = [s.ours[q] for q in PAYMENTS_OF[o] if s.ours[q].status == P.COMPLETED]
         if s.orders[o].status in (O.PAID, O.FULFILLED, O.NEEDS_REVIEW) and all(
@@ -453,7 +456,7 @@ def landed(s: State, p: int) -> State:
 
 
 def fly(s: State, p: int) -> State:
-    """What Pi shows now is on its way to us. The same answer twice is one."""
+    """Send what Pi shows now on its way to us. The same answer twice is one."""
     return s._replace(flight=tuple(sorted({*s.flight, (p, s.at_pi[p])})))
 
 

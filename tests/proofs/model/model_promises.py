@@ -124,7 +124,7 @@ def healed(world: World, s: State) -> State | None:
 
 
 def _settled(world: World, s: State, p: int) -> State:
-    """What the sweeper does with one payment; the SDK reports what we have never seen, once it has money."""
+    """Reconcile one payment; the SDK reports what we have never seen, once it has money."""
     pi, status = s.at_pi[p], s.ours[p].status
     if pi.tx == SIGNED:
         return at_pi(s, p, tx=RECORDED)
@@ -141,7 +141,7 @@ def _settled(world: World, s: State, p: int) -> State:
 
 
 def _sent(world: World, s: State, p: int) -> State:
-    """A refund that is on its way comes to its end."""
+    """Bring a refund that is on its way to its end."""
     status, back = s.ours[p].refund, s.back[p]
     if status == R.SENDING and not back.listed:
         return back_with(s, p, listed=True)

@@ -35,7 +35,7 @@ Path = list[tuple[Act, State]]
 
 
 def kind(act: Act, before: State, after: State) -> tuple[object, ...]:
-    """What makes a step different from another: the statuses that it starts from and ends in."""
+    """Return what tells one step from another: the statuses that it starts from and ends in."""
     if act.to < 0:
         return (act.verb,)
     o = act.to if act.verb in OF_ORDERS else ORDER_OF[act.to]
@@ -46,7 +46,7 @@ def kind(act: Act, before: State, after: State) -> tuple[object, ...]:
 
 
 def paths(world: World) -> Iterator[Path]:
-    """The shortest paths that together take every kind of step of this world."""
+    """Yield the shortest paths that together take every kind of step of this world."""
     came_from: CameFrom = {State(): None}
     assert visit(world, came_from) is None
     first: dict[tuple[object, ...], tuple[State, Act, State]] = {}
@@ -63,7 +63,7 @@ def paths(world: World) -> Iterator[Path]:
 
 
 def walk(world: World, seed: int) -> Path:
-    """A path of chance. Questions and lost answers are most of what can happen, and least of a story."""
+    """Choose a path at random. Questions and lost answers are most of what can happen, least of a story."""
     chance = random.Random(seed)
     path: Path = []
     s = State()

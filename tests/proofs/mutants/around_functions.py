@@ -56,9 +56,9 @@ LAST = "Migrations for "
 
 
 def run() -> None:
-    """This will try every mutant that has not been tried yet, in as many copies as there are processors.
+    """Try every mutant that has not been tried yet, in as many copies as there are processors.
 
-    Exits when the tests fail without any.
+    Exit when the tests fail without any mutant.
     """
     for number in range(WORKERS):
         _copy_project(_tree(number))
@@ -81,7 +81,7 @@ def mutants() -> Iterator[Mutant]:
 
 
 def forget(wanted: Callable[[Mutant], bool]) -> None:
-    """This will have those survivors tried again that are `wanted`: there may be a test for them by now."""
+    """Have the survivors that are `wanted` tried again: there may be a test for them by now."""
     for session, item, result in list(_results()):
         mutant = _mutant(item, result)
         if mutant.survived and wanted(mutant):

@@ -22,7 +22,7 @@ NOTICED = ("killed", "timeout")
 
 
 def run() -> None:
-    """This will try every mutant that has not been tried yet. Exits when the tests fail without any."""
+    """Try every mutant that has not been tried yet. Exit when the tests fail without any mutant."""
     shutil.rmtree("mutants/tests", ignore_errors=True)  # mutmut copies them anew, but would keep old ones
     # Which test reaches which function it would only find out for tests that are new, not for functions.
     Path("mutants/mutmut-stats.json").unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def mutants() -> Iterator[Mutant]:
 
 
 def forget(wanted: Callable[[Mutant], bool]) -> None:
-    """This will have those survivors tried again that are `wanted`: there may be a test for them by now."""
+    """Have the survivors that are `wanted` tried again: there may be a test for them by now."""
     for file in _tried():
         for name, exit_code in file.exit_code_by_key.items():
             if exit_code is not None:

@@ -28,7 +28,7 @@ class Patcher(Protocol):
 
 
 def moves_without_looking(patch: Patcher) -> None:
-    """A status is written over whatever it has become: no WHERE on the status that was read."""
+    """Write a status over whatever it has become: no WHERE on the status that was read."""
     from payments import moves
 
     def move(subject: Any, to: str, *, by: Any, note: str = "", **values: Any) -> None:
@@ -42,7 +42,7 @@ def moves_without_looking(patch: Patcher) -> None:
 
 
 def decides_without_locks(patch: Patcher) -> None:
-    """A commit decides on rows that it has read, but not locked."""
+    """Decide in a commit on rows that were read, but not locked."""
     from payments import moves
     from payments.domain import decisions, refunds
     from payments.models import Order, PiPayment
@@ -84,7 +84,7 @@ def holds_without_looking(patch: Patcher) -> None:
 
 
 def holds_by_read_and_save(patch: Patcher, between: Callable[[], object] = lambda: None) -> None:
-    """The way that is in most books: read the row, look whether it is enough, save the row."""
+    """Hold goods the way most books do: read the row, look whether there is enough, save the row."""
     from catalog import stock
     from catalog.models import Variant
 
@@ -126,7 +126,7 @@ def sells_codes_before_the_stock(patch: Patcher) -> None:
 
 
 def claims_nothing(patch: Patcher) -> None:
-    """A sweeper takes the next payment without committing that it has."""
+    """Take the next payment to reconcile without committing the claim."""
     from payments.domain import reconciliation
     from payments.models import PiPayment
 
@@ -137,7 +137,7 @@ def claims_nothing(patch: Patcher) -> None:
 
 
 def queues_behind_rivals(patch: Patcher) -> None:
-    """A claim waits for a row that a rival has, instead of taking another one."""
+    """Wait for a row that a rival has claimed, instead of taking another one."""
     patch.setattr(type(connection.features), "has_select_for_update_skip_locked", False)
 
 
@@ -146,7 +146,7 @@ def queues_behind_rivals(patch: Patcher) -> None:
 
 @contextmanager
 def without_constraint(model: type[models.Model], name: str) -> Iterator[None]:
-    """The database lets happen what it would forbid. Empties it afterwards, to be able to forbid it again."""
+    """Drop a constraint for a while. Empty the table afterwards, so that it can be added again."""
     from django.core.management import call_command
 
     table = model._meta.db_table

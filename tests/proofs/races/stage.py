@@ -44,13 +44,13 @@ class Stage:
             yield
 
     def enter(self, *steps: Step) -> list[Future[Any]]:
-        """This will let the steps begin, and return what each will have returned."""
+        """Let the steps begin, and return what each will have returned."""
         entered = [self._threads.submit(_act, step) for step in steps]
         self._actors += entered
         return entered
 
     def until_waiting(self, count: int, *, among: Sequence[Process] = ()) -> None:
-        """This will return once so many wait for a lock. Fails when actors or processes never will."""
+        """Return once so many wait for a lock. Fail when actors or processes never will."""
         give_up_at = time.monotonic() + PATIENCE_IN_SECONDS
         while waiting() < count:
             done = [actor for actor in self._actors if actor.done()]
@@ -62,8 +62,10 @@ class Stage:
             time.sleep(0.005)
 
     def stop_at(self, rows: models.QuerySet[Any], *steps: Step) -> list[Any]:
-        """This will let the steps enter one by one, each when the one before it waits for these rows or for
-        another actor. Then the rows are let go, and what each has returned is returned."""
+        """Let the steps enter one by one, then release the rows, and return what each step has returned.
+
+        Each enters when the one before it waits for these rows or for another actor.
+        """
         with self.holding(rows):
             actors = []
             for n, step in enumerate(steps, start=1):
@@ -79,7 +81,7 @@ def stage() -> Iterator[Stage]:
 
 
 def results(actors: list[Future[Any]]) -> list[Any]:
-    """What each returned, or the exception that it raised."""
+    """Return what each returned, or the exception that it raised."""
     return [actor.exception(PATIENCE_IN_SECONDS) or actor.result() for actor in actors]
 
 

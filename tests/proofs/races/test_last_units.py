@@ -94,7 +94,7 @@ def test_without_where_and_constraint_more_mugs_are_promised_than_there_are(
 
 
 def rival_claims_meanwhile(page: Page) -> list[PiPayment | None]:
-    """What a second sweeper finds to do while Pi is asked for the first."""
+    """Return what a second reconciler finds to do while Pi is asked for the first."""
     found: list[PiPayment | None] = []
 
     def hook(call: Call) -> None:

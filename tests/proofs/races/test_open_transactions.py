@@ -53,7 +53,7 @@ def differences() -> list[str]:
 
 
 def make_due(identifier: str) -> None:
-    """The hold is over, and the sweeper's turn has come."""
+    """End the hold, so that it is the reconciler's turn."""
     now = timezone.now()
     Order.objects.filter(held_by__identifier=identifier).update(reserved_until=now)
     PiPayment.objects.filter(identifier=identifier).update(next_check_at=now - timedelta(seconds=1))
@@ -196,7 +196,7 @@ def test_without_locks_and_where_goods_come_back_twice(
 
 
 def late_money(page: Page) -> tuple[Order, str]:
-    """An open order, and money for it that came past the gate: Pi has it, and nothing here says so yet."""
+    """Return an open order whose money came past the gate: Pi has it, and nothing here says so yet."""
     order = Order.objects.get(reference=page.order({"voucher": 1})["reference"])
     identifier = page.rival_payment(order)
     page.pi.approve(identifier)

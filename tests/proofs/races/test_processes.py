@@ -56,7 +56,7 @@ class Served:
         return response.status_code, response.json()
 
     def callback(self, name: str, identifier: str, **more: str) -> Answer:
-        """What the SDK makes of a callback: a busy shop may answer 503, and then it is repeated."""
+        """Make a callback as the SDK does: a busy shop may answer 503, and then it is repeated."""
         for _ in range(6):
             status, answer = self.post(f"/payments/{name}", {"paymentId": identifier, **more})
             if status != 503:
@@ -107,7 +107,7 @@ def at_once(*steps: Callable[[], Any]) -> list[Any]:
 
 
 def begun(pi: Simulator, username: str, basket: dict[str, int]) -> tuple[Order, str]:
-    """An order of a buyer of that name, and the payment that their wallet has begun for it."""
+    """Return an order of a buyer of that name, and the payment that their wallet has begun for it."""
     buyer = pi.pioneer(username, balance="1000")
     pioneer, _ = Pioneer.objects.get_or_create(uid=buyer.uid, username=username)
     order = protocol.place_order(pioneer, basket)

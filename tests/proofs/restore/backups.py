@@ -44,7 +44,7 @@ class Commands:
     folder: Path
 
     def run(self, *, moment: str = "", codes: str = "", without: str = "") -> Iterator[Told]:
-        """This will run one after the other, and yield what each of our own said."""
+        """Run the commands one after the other, and yield what each of our own said."""
         for line in self.lines:
             if without and without in line:
                 continue
@@ -68,7 +68,7 @@ class Commands:
 
 
 def commands_of(heading: str, folder: Path) -> Commands:
-    """The indented lines below a heading of the document, up to the next one."""
+    """Return the indented lines below a heading of the document, up to the next one."""
     section = DOCUMENT.read_text().split(f"\n{heading}\n")[1]
     section = re.split(r"^#+ ", section, maxsplit=1, flags=re.MULTILINE)[0]
     lines = re.findall(r"^(?: {4}| {7})((?:\.venv|[a-z]\w+ ).*)$", section, flags=re.MULTILINE)

@@ -66,7 +66,7 @@ class Night:
         return self.named[story]
 
     def pays(self, story: str) -> None:
-        """The buyer signs, and the page says so to the shop."""
+        """Sign as the buyer; the page reports it to the shop."""
         self.page(story).complete(self.named[story], self.pi.sign(self.named[story]))
 
     def buys(self, story: str, basket: dict[str, int]) -> None:
@@ -165,7 +165,7 @@ def known(identifier: str) -> PiPayment | None:
 
 
 def differences(told: list[Told]) -> list[str]:
-    """What the last look into the books found."""
+    """Return what the last check of the books found."""
     assert told[-1].command.startswith("check_ledger")
     return [line for line in told[-1].lines if line.startswith(("promise", "different", "not asked"))]
 
