@@ -24,7 +24,7 @@ from payments.models import PiPayment, Refund
 from payments.moves import Author, Overtaken
 from payments.pi.client import PiClient, PiRefused, PiUnclear
 from pi_simulator.refusal import SimulatorRefusal
-from tests.proofs.promises import CLEANER, SWEEPER
+from tests.proofs.promises import CLEANER, RECONCILER
 from tests.proofs.scenes import (
     HOME,
     Chapter,
@@ -108,7 +108,7 @@ def reopen(scene: Scene, hand: Hand) -> object:
 def reconcile(scene: Scene, hand: Hand) -> object:
     """Reconcile after all that anybody had claimed is due again."""
     _make_due()
-    return list(reconcile_due(proceed=lambda: True, by=SWEEPER))
+    return list(reconcile_due(proceed=lambda: True, by=RECONCILER))
 
 
 def expire(scene: Scene, hand: Hand) -> object:

@@ -1,4 +1,4 @@
-"""The nine promises, asked of two witnesses: what our own ledger says, and what the simulated Pi knows.
+"""The nine promises, checked with two witnesses: what our own books say, and what the simulated Pi knows.
 
 `broken` may be asked at any moment between two commits. `heal` lets every fault end and time pass, and
 `broken_at_rest` then adds what must be true at the end: nothing is left half done, Pi agrees about every
@@ -29,7 +29,7 @@ from payments.statuses import UNFINISHED, OrderStatus, PaymentStatus
 from pi_simulator import Simulator
 from tests.payments.page import Page
 
-SWEEPER = Author("reconcile_payments", "reconcile")
+RECONCILER = Author("reconcile_payments", "reconcile")
 CLEANER = Author("cleanup_stale_orders", "cleanup_stale_orders")
 # "Within a few runs": the first finds what is due, the second what the first had to leave half done.
 FEW_RUNS = 4
@@ -78,9 +78,9 @@ def heal(pi: Simulator) -> None:
     pi.faults.clear()
     for _ in range(FEW_RUNS):
         pass_time(pi, timedelta(minutes=20))
-        sweep_once()
+        run_commands()
     pass_time(pi, timedelta(hours=25))
-    sweep_once()
+    run_commands()
 
 
 def broken_at_rest(pi: Simulator, goods: Goods) -> list[str]:
@@ -117,14 +117,14 @@ def pass_time(pi: Simulator, span: timedelta) -> None:
     Event.objects.update(at=F("at") - span)
 
 
-def sweep_once() -> list[tuple[str, str]]:
+def run_commands() -> list[tuple[str, str]]:
     """One run of `reconcile_payments` and one of `cleanup_stale_orders`; what became of each row.
 
     A run ends at the first answer that says that Pi cannot be asked, as the commands do.
     """
     told: list[tuple[str, str]] = []
     try:
-        payments = reconcile_due(proceed=lambda: True, by=SWEEPER)
+        payments = reconcile_due(proceed=lambda: True, by=RECONCILER)
         told.extend((outcome.subject.identifier, str(outcome)) for outcome in payments)
         orders = expire_stale(stale_orders(), proceed=lambda: True, by=CLEANER)
         told.extend((outcome.subject.reference, str(outcome)) for outcome in orders)

@@ -11,7 +11,7 @@ from django.db.models import F
 from catalog.models import Variant
 from payments.models import Order, PiPayment
 from tests.payments.page import Page
-from tests.proofs.promises import Goods, broken, broken_at_rest, heal, pass_time, sweep_once
+from tests.proofs.promises import Goods, broken, broken_at_rest, heal, pass_time, run_commands
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +97,6 @@ def test_time_passes_in_the_database_and_at_pi(alice: Page) -> None:
 
     pass_time(alice.pi, timedelta(minutes=16))
 
-    assert dict(sweep_once()) == {identifier: "cancelled"}
+    assert dict(run_commands()) == {identifier: "cancelled"}
     order.refresh_from_db()
     assert order.status == "expired"

@@ -15,7 +15,7 @@ from payments.moves import Author
 from payments.pi.client import PiClient
 from payments.statuses import OPEN
 from pi_simulator import Simulator
-from tests.proofs.promises import broken, broken_at_rest, heal, pass_time, sweep_once
+from tests.proofs.promises import broken, broken_at_rest, heal, pass_time, run_commands
 from tests.proofs.replay import likeness
 from tests.proofs.scenes import Scene
 
@@ -45,8 +45,8 @@ class Witness:
         self.ends += 1
         problems = broken(scene.pi, scene.goods)
         pass_time(scene.pi, A_WHILE)
-        sweep_once()
-        if self._is_known("after a sweep", scene):
+        run_commands()
+        if self._is_known("after the commands", scene):
             return problems
         _record_what_is_signed(scene.pi)
         heal(scene.pi)
@@ -76,4 +76,4 @@ def _close_what_is_forgotten(pi: Simulator) -> None:
     known = {shown["identifier"] for shown in pi.payments()}
     for payment in PiPayment.objects.filter(status__in=OPEN).exclude(identifier__in=known):
         decisions.close_missing(payment, pi=PiClient(seconds=9), by=Author("staff carol", "close_missing"))
-    sweep_once()
+    run_commands()

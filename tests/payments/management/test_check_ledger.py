@@ -170,7 +170,7 @@ def test_another_status_at_pi_is_a_difference(alice: Page, story: Callable[[Page
 
 
 @pytest.mark.parametrize(("story", "text"), STORIES[1:])
-def test_what_the_sweeper_is_about_to_see_is_no_difference(
+def test_what_reconciliation_is_about_to_see_is_no_difference(
     alice: Page, story: Callable[[Page], str], text: str
 ) -> None:
     identifier = story(alice)

@@ -1,6 +1,6 @@
 """`make chaos`: a whole shop under load on this machine, while everything in it is killed; then the books.
 
-gunicorn with several workers, PostgreSQL as durable as in a real shop, two sweepers and the simulated Pi,
+gunicorn with several workers, PostgreSQL as durable as in a real shop, two reconcilers and the simulated Pi,
 each a process of its own on the loopback address; buyers who drive the real HTTP contract. Ends with 1
 when anything is lost, doubled or different afterwards.
 
@@ -85,7 +85,7 @@ def _run(world: World, options: argparse.Namespace) -> bool:
         go_home.set()
     _say(begun, "calm: the last visits end")
     _all_home(buyers)
-    exits = {sweeper.name: sweeper.stop() for sweeper in world.sweepers}
+    exits = {reconciler.name: reconciler.stop() for reconciler in world.reconcilers}
     _say(begun, "time passes, everything is reconciled")
     complaints = heal(pi)
     _say(begun, "the books are compared")

@@ -30,7 +30,7 @@ class Havoc:
             "workers killed": self.kill_worker,
             "shops killed whole": self.kill_shop,
             "shops reloaded": self.reload_shop,
-            "sweepers killed": self.kill_sweeper,
+            "reconcilers killed": self.kill_reconciler,
             "databases restarted": lambda: self.end_database(signal.SIGINT),
             "databases stopped at once": lambda: self.end_database(signal.SIGQUIT),
             "databases killed": lambda: self.end_database(signal.SIGKILL),
@@ -75,8 +75,8 @@ class Havoc:
     def reload_shop(self) -> None:
         self.world.shop.process.send_signal(signal.SIGHUP)
 
-    def kill_sweeper(self) -> None:
-        self.random.choice(self.world.sweepers).kill()
+    def kill_reconciler(self) -> None:
+        self.random.choice(self.world.reconcilers).kill()
 
     def clean_up(self) -> None:
         self.world.command("cleanup_stale_orders")

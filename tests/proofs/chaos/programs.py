@@ -21,7 +21,7 @@ from tests.postgres import USER, Server
 
 API_KEY = "example-api-key-for-chaos-only"
 PYTHON = sys.executable
-THREADS, SWEEPERS = 8, 2
+THREADS, RECONCILERS = 8, 2
 PATIENCE_IN_SECONDS = 60
 
 # Kills the groups of processes that it has been told of, once nobody holds the other end of its input any
@@ -153,7 +153,7 @@ class Crew:
 
 
 class World(Crew):
-    """The database, the simulated Pi, the shop and its sweepers."""
+    """The database, the simulated Pi, the shop and its reconcilers."""
 
     def __init__(self, folder: Path, *, forgetful: bool, workers: int = 3) -> None:
         shop, pi = free_port(), free_port()
@@ -165,8 +165,9 @@ class World(Crew):
             self.database.options["synchronous_commit"] = "off"
         self.pi = self.add("pi", "-m", "pi_simulator", "--port", str(pi), "--api-key", API_KEY)
         self.shop = self.add_gunicorn(shop, workers=workers)
-        self.sweepers = [
-            self.add(f"sweeper{n}", "manage.py", "reconcile_payments", "--loop", "2") for n in range(SWEEPERS)
+        self.reconcilers = [
+            self.add(f"reconciler{n}", "manage.py", "reconcile_payments", "--loop", "2")
+            for n in range(RECONCILERS)
         ]
 
     def start_database(self) -> None:

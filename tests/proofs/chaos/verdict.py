@@ -1,4 +1,4 @@
-"""What is true afterwards, by three witnesses: our ledger, Pi's books, and what the buyers were told."""
+"""What is true afterwards, by three witnesses: our books, Pi's, and what the buyers were told."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def heal(pi: PiProcess) -> list[str]:
     pi.clear()
     for n in range(ROUNDS):
         pass_time(pi, timedelta(minutes=20))
-        sweep()
+        run_commands()
         if n == 0:
             for shown in pi.payments():
                 if shown["on_chain"] and not shown["transaction"]:
                     pi.record(shown["identifier"])
     pass_time(pi, timedelta(hours=25))
-    return sweep()
+    return run_commands()
 
 
-def sweep() -> list[str]:
+def run_commands() -> list[str]:
     complaints = []
     for command in ("reconcile_payments", "cleanup_stale_orders"):
         printed = io.StringIO()
@@ -70,7 +70,7 @@ def judge(pi: PiProcess, goods: Goods, memory: Memory, *, balance_before: Decima
         *_unfinished(),
         *_money(pi, balance_before),
         *promises.broken(pi, goods),
-        *_ledger_and_pi(),
+        *_against_pi(),
     ]
     figures = {
         "payments begun at Pi": len(books),
@@ -134,7 +134,7 @@ def _money(pi: PiProcess, before: Decimal) -> Iterator[str]:
         yield f"{came} π reached the wallet, but our books say {booked}"
 
 
-def _ledger_and_pi() -> Iterator[str]:
+def _against_pi() -> Iterator[str]:
     """Run the shop's own command, without the pauses that it makes for the sake of a real Pi."""
     pause, pacing.SECONDS_BETWEEN_CALLS = pacing.SECONDS_BETWEEN_CALLS, 0
     printed = io.StringIO()

@@ -28,7 +28,7 @@ from tests.proofs.entry_points import (
     recover,
 )
 from tests.proofs.interleavings.interleavings import at_home
-from tests.proofs.promises import pass_time, sweep_once
+from tests.proofs.promises import pass_time, run_commands
 from tests.proofs.replay import Stage, likeness
 from tests.proofs.scenes import HOLD_IS_OVER, SETTINGS, Hand, Meeting, Scene
 from tests.proofs.witness import Witness
@@ -97,7 +97,7 @@ def signed_and_recorded_late(scene: Scene) -> Iterator[None]:
     if _waits(hand, approved=True):
         scene.pi.sign(hand.identifier, recorded=False)
     pass_time(scene.pi, HOLD_IS_OVER)
-    sweep_once()
+    run_commands()
     yield
     if _at_pi(hand) and scene.pi.txid_of(hand.identifier) is not None:
         scene.pi.record_transaction(hand.identifier)
@@ -168,7 +168,7 @@ class Crashes:
         that each meeting can take others.
 
         Whoever dies forgets everything. So of deaths that leave the same behind one is followed, but that in
-        full: with every aftermath, and with another death at every boundary of the sweeper that mends it.
+        full: with every aftermath, and with another death at every boundary of the reconciler that mends it.
         """
         stage = Stage(self.pi, meeting)
         each = (
@@ -223,14 +223,14 @@ class Crashes:
         )
 
     def twice(self, stage: Stage, first: EntryPoint, at: int, again: int) -> bool:
-        """Whether the sweeper had so many boundaries to die at."""
+        """Whether the reconciler had so many boundaries to die at."""
         scene = stage.begin()
         place = die_in(first, scene, scene.mine, at)
         second = die_in(reconcile, scene, scene.mine, again)
         if not second:
             return False
         self.died += 2
-        name = f"{stage.meeting}: {first.__name__} died {place}, then the sweeper {second}"
+        name = f"{stage.meeting}: {first.__name__} died {place}, then the reconciler {second}"
         self._follow(name, scene, nobody_comes_back)
         return True
 

@@ -33,7 +33,7 @@ from tests.proofs.fuzz.api import (
     operations_of,
 )
 from tests.proofs.fuzz.effort import ON_SQLITE, TRIED, forgotten, settings
-from tests.proofs.promises import Goods, broken, broken_at_rest, heal, pass_time, sweep_once
+from tests.proofs.promises import Goods, broken, broken_at_rest, heal, pass_time, run_commands
 
 pytestmark = [pytest.mark.django_db, *ON_SQLITE]
 
@@ -246,7 +246,7 @@ class Walk(RuleBasedStateMachine):
     def time_passes(self, minutes: int, swept: bool) -> None:
         pass_time(self.pi, timedelta(minutes=minutes))
         if swept:
-            sweep_once()
+            run_commands()
 
     @invariant()
     def promises_hold(self) -> None:

@@ -1,4 +1,4 @@
-"""Generated histories: buyers, strangers, staff, the clock, the sweepers, and a Pi that fails, in any order.
+"""Generated histories: buyers, strangers, staff, the clock, reconcilers, and a Pi that fails, in any order.
 
 Hypothesis chooses who does what; `at_work` asks the witnesses after every step. In the end every fault ends,
 time passes, and `broken_at_rest` is asked. `make test` runs a few histories, `make soak` as many as you like.
@@ -228,7 +228,7 @@ class Histories(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.people.those("approved"))
-    @rule(payment=NTH, meanwhile=one_of(("staff", "the buyer", "the sweeper", "the cleaner")))
+    @rule(payment=NTH, meanwhile=one_of(("staff", "the buyer", "the reconciler", "the cleaner")))
     def a_signature_is_heard_of_too_late(self, payment: int, meanwhile: str) -> None:
         """Signed in time, but before Pi hears of it, its order is given up."""
         one = nth(self.people.those("approved"), payment)
@@ -243,7 +243,7 @@ class Histories(RuleBasedStateMachine):
             self.shop.step(words, lambda: self.people.ask_about_order(one.tab, "cancel order"))
         else:
             self.shop.step("sixteen minutes pass", lambda: self.people.wait(SPANS["sixteen minutes"]))
-            self._sweep("reconcile" if meanwhile == "the sweeper" else "clean up")
+            self._run_command("reconcile" if meanwhile == "the reconciler" else "clean up")
         words = f"Pi hears of the transaction of {one.name}"
         self._at_pi(words, lambda: self.shop.pi.record_transaction(one.identifier))
 
@@ -345,19 +345,19 @@ class Histories(RuleBasedStateMachine):
     def staff_change_the_shop(self, change: str) -> None:
         self.shop.step(f"staff {change}", lambda: CHANGES[change](self.people))
 
-    # Time and sweepers -----------------------------------------------------------------------------------
+    # Time and the commands -------------------------------------------------------------------------------
 
     @precondition(lambda self: self.people.begun)
     @rule(span=one_of(tuple(SPANS)), then=st.lists(st.sampled_from(("reconcile", "clean up")), max_size=2))
     def time_passes(self, span: str, then: list[str]) -> None:
         self.shop.step(f"{span} passes", lambda: self.people.wait(SPANS[span]))
         for command in then:
-            self._sweep(command)
+            self._run_command(command)
 
     @precondition(lambda self: self.people.begun)
     @rule(command=one_of(("reconcile", "clean up")))
-    def a_sweeper_comes(self, command: str) -> None:
-        self._sweep(command)
+    def a_timer_runs_a_command(self, command: str) -> None:
+        self._run_command(command)
 
     # What happens to our process -------------------------------------------------------------------------
 
@@ -375,13 +375,13 @@ class Histories(RuleBasedStateMachine):
     @rule(
         place=one_of(("before", "after")),
         left=st.integers(1, 2),
-        who=one_of(("the sweeper", "the cleaner", "the buyer", "the wallet", "staff", "a stranger")),
+        who=one_of(("the reconciler", "the cleaner", "the buyer", "the wallet", "staff", "a stranger")),
         tab=NTH,
     )
     def somebody_will_come_in_between(self, place: str, left: int, who: str, tab: int) -> None:
         one = nth(self.people.tabs, tab)
         acts: dict[str, tuple[str, Callable[[], object]]] = {
-            "the sweeper": ("reconcile_payments runs", self.people.reconcile),
+            "the reconciler": ("reconcile_payments runs", self.people.reconcile),
             "the cleaner": ("cleanup_stale_orders runs", self.people.clean_up),
             "the buyer": (f"{one.name} goes on", lambda: self.people.go_on(one)),
             "the wallet": (f"the buyer of {one.name} signs", lambda: self.people.sign(one)),
@@ -453,7 +453,7 @@ class Histories(RuleBasedStateMachine):
     def _will_die(self, place: str, left: int) -> None:
         self.shop.death = Death(place, left)
 
-    def _sweep(self, command: str) -> None:
+    def _run_command(self, command: str) -> None:
         if command == "reconcile":
             self.shop.step("reconcile_payments runs", self.people.reconcile)
         else:

@@ -1,4 +1,4 @@
-"""Who has to do with a shop at work: buyers with their tabs and wallets, strangers, staff, and the sweepers.
+"""Who has to do with a shop at work: buyers with their tabs and wallets, strangers, staff, and reconcilers.
 
 Every act returns what came of it in a few words, for the story.
 """
@@ -29,7 +29,7 @@ from pi_simulator.refusal import SimulatorRefusal
 from tests.payments import situations
 from tests.payments.page import ADDRESS, Page
 from tests.proofs.histories.at_work import AtWork
-from tests.proofs.promises import CLEANER, SWEEPER, pass_time
+from tests.proofs.promises import CLEANER, RECONCILER, pass_time
 
 MAX_CALLS = 6  # so often does the SDK repeat one callback
 MADE_UP = "f" * 64
@@ -344,12 +344,12 @@ class People:
         return ""
 
     def reconcile(self) -> str:
-        return self.sweep(reconcile_due(proceed=lambda: True, by=SWEEPER))
+        return self.outcomes_of(reconcile_due(proceed=lambda: True, by=RECONCILER))
 
     def clean_up(self) -> str:
-        return self.sweep(expire_stale(stale_orders(), proceed=lambda: True, by=CLEANER))
+        return self.outcomes_of(expire_stale(stale_orders(), proceed=lambda: True, by=CLEANER))
 
-    def sweep(self, outcomes: Iterator[reconciliation.Outcome]) -> str:
+    def outcomes_of(self, outcomes: Iterator[reconciliation.Outcome]) -> str:
         told = []
 
         def run() -> None:

@@ -35,7 +35,7 @@ HARM = {
     "count-stock": "two orders, one unit",
     "deliver-held": "two orders, one unit",
     "late-watch": "one payment, and refunds over the chain",
-    "sweeper": "one payment, and refunds over the chain",
+    "reconciler": "one payment, and refunds over the chain",
     "money-first": "one payment, and files that are missing",
     "envelope-first": "one payment, and refunds over the chain",
     "wait-for-bound": "one payment, and refunds over the chain",
@@ -101,10 +101,10 @@ def _heal(world: World, came_from: CameFrom) -> tuple[str, State] | None:
                 raise AssertionError(f"healing leads where no step leads: {at}")
             path.append(at)
             if len(path) > MAX_HEALING:
-                return "9: the sweeper goes on for ever", s
+                return "9: the reconciler goes on for ever", s
             after = healed(world, at)
             if after is None and (problem := unsettled(at)):
-                return f"{problem}, however long the sweeper sweeps", s
+                return f"{problem}, however long the reconciler goes on", s
             at = after
         well.update(path)
     return None
@@ -141,8 +141,8 @@ TOLD = {
     "browser_pays": "a browser says that {p} is paid, and is believed",
     "lose": "an answer about {p} is lost ({seen})",
     "note": "we write {p} down, as Pi shows it ({seen})",
-    "fold": "we fold in an answer about {p} ({seen})",
-    "fold_late": "we fold in an answer about {p} ({seen}), and its order's time is over",
+    "fold": "we apply an answer about {p} ({seen})",
+    "fold_late": "we apply an answer about {p} ({seen}), and its order's time is over",
     "doubt": "Pi refuses to complete {p}, which it does not verify",
     "hold": "{p} passes the gate, a unit is held",
     "refuse": "{p} is refused at the gate",

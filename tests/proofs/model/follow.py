@@ -1,7 +1,7 @@
 """The real code, led along a path of the model: after every step both must tell the same story.
 
 Each step of the model is the one commit or the one call of the code that it stands for, with the real
-database and the simulated Pi. Answers of Pi's are kept in hand, and folded in when the model says so.
+database and the simulated Pi. Answers of Pi's are kept in hand, and applied when the model says so.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A small world: one unit of stock (and one that staff may add), an order of alice's with two payments, and
 bob's order with one, which wants the same unit. Everything that is one commit in the code, or one call at
 Pi, is one step here, and between any two steps anybody else may act. An answer of Pi's is in flight until
-somebody folds it in, however late, or until it is lost; a crash is the same. What is never taken further was
+somebody applies it, however late, or until it is lost; a crash is the same. What is never taken further was
 killed there.
 
 The moves are the tables that the models use: a step that is not in them ends the exploration. `explore`
@@ -115,7 +115,7 @@ RULES = {
     "money-first": "that Pi completed it is committed, also when the goods cannot be delivered",
     "refund-unusable": "completed money that an order cannot use gets a refund requested",
     "late-watch": "what was cancelled is looked at again",
-    "sweeper": "somebody asks about every payment that is not at an end",
+    "reconciler": "somebody asks about every payment that is not at an end",
     "refund-fits": "no refund is asked for twice",
     "refund-locks-goods": "goods stay here while their money is on its way back",
     "honour-rejects": "staff who hand goods over reject the refund of their money in the same commit",

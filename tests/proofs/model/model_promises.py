@@ -8,8 +8,8 @@ The promises are those of check_ledger and of `promises`, as far as the model ca
     5     completed here means completed at Pi; no refund twice, one outgoing payment at a time
     6     what could still be paid has its goods held; what is cancelled here is cancelled at Pi
     7     every change is in the tables of moves (the model has no events; `NotInTheTable`)
-    8     an answer that is folded in twice is the same as once, in every state (`Broken`)
-    9     from every state that can be reached, the sweeper alone reaches an end state
+    8     an answer that is applied twice is the same as once, in every state (`Broken`)
+    9     from every state that can be reached, the reconciler alone reaches an end state
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _settled(world: World, s: State, p: int) -> State:
         return at_pi(s, p, tx=RECORDED)
     if not status:
         return ours(s, p, status=P.CREATED) if pi.tx else s
-    if not world.rule("sweeper") or (status == P.CANCELLED and not world.rule("late-watch")):
+    if not world.rule("reconciler") or (status == P.CANCELLED and not world.rule("late-watch")):
         return s
     if pi.tx == NONE and not pi.cancelled and status in OPEN:
         s = at_pi(s, p, cancelled=True)

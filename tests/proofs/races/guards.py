@@ -122,7 +122,7 @@ def sells_codes_before_the_stock(patch: Patcher) -> None:
     patch.setattr(stock, "consume", lambda quantities: None)
 
 
-# Sweeping ------------------------------------------------------------------------------------------------
+# Reconciliation ----------------------------------------------------------------------------------------
 
 
 def claims_nothing(patch: Patcher) -> None:

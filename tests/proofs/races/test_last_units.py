@@ -20,7 +20,7 @@ from pi_simulator.calls import Call
 from tests.catalog.goods import counted
 from tests.payments.domain.test_races import at_once
 from tests.payments.page import Page
-from tests.proofs.promises import SWEEPER
+from tests.proofs.promises import RECONCILER
 from tests.proofs.races import guards
 from tests.proofs.races.stage import stage
 from tests.proofs.races.test_open_transactions import make_due
@@ -102,18 +102,18 @@ def rival_claims_meanwhile(page: Page) -> list[PiPayment | None]:
             found.append(reconciliation.claim_next())
 
     page.pi.before_call = hook
-    list(reconcile_due(proceed=lambda: not found, by=SWEEPER))
+    list(reconcile_due(proceed=lambda: not found, by=RECONCILER))
     return found
 
 
-def test_a_payment_that_one_sweeper_has_claimed_is_found_by_no_other(alice: Page) -> None:
+def test_a_payment_that_one_reconciler_has_claimed_is_found_by_no_other(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     make_due(identifier)
 
     assert rival_claims_meanwhile(alice) == [None]
 
 
-def test_a_payment_that_is_not_claimed_is_found_by_every_sweeper(
+def test_a_payment_that_is_not_claimed_is_found_by_every_reconciler(
     alice: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guards.claims_nothing(monkeypatch)
@@ -124,18 +124,18 @@ def test_a_payment_that_is_not_claimed_is_found_by_every_sweeper(
 
 
 @pytest.mark.postgres
-def test_a_sweeper_passes_by_a_payment_that_is_locked(alice: Page, bob: Page) -> None:
+def test_a_reconciler_passes_by_a_payment_that_is_locked(alice: Page, bob: Page) -> None:
     _, locked = alice.approved({"mug": 1})
     _, free = bob.approved({"mug": 1})
     make_due(locked), make_due(free)
 
     with stage() as opened, opened.holding(PiPayment.objects.filter(identifier=locked)):
-        (sweeper,) = opened.enter(reconciliation.claim_next)
-        assert sweeper.result(60).identifier == free
+        (reconciler,) = opened.enter(reconciliation.claim_next)
+        assert reconciler.result(60).identifier == free
 
 
 @pytest.mark.postgres
-def test_without_skip_locked_a_sweeper_waits_for_a_payment_that_is_locked(
+def test_without_skip_locked_a_reconciler_waits_for_a_payment_that_is_locked(
     alice: Page, bob: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guards.queues_behind_rivals(monkeypatch)
@@ -145,6 +145,6 @@ def test_without_skip_locked_a_sweeper_waits_for_a_payment_that_is_locked(
 
     with stage() as opened:
         with opened.holding(PiPayment.objects.filter(identifier=locked)):
-            (sweeper,) = opened.enter(reconciliation.claim_next)
+            (reconciler,) = opened.enter(reconciliation.claim_next)
             opened.until_waiting(1)
-        assert sweeper.result(60).identifier == locked
+        assert reconciler.result(60).identifier == locked

@@ -29,7 +29,7 @@ from tests.catalog.admin_forms import form_on, page_of
 from tests.catalog.goods import counted, product, variant
 from tests.payments.page import Page
 from tests.payments.situations import CAROL, DORA, paid_after_cancel
-from tests.proofs.promises import SWEEPER, Goods, broken
+from tests.proofs.promises import RECONCILER, Goods, broken
 from tests.proofs.races import guards
 from tests.proofs.races.stage import Stage, stage
 
@@ -59,10 +59,10 @@ def make_due(identifier: str) -> None:
     PiPayment.objects.filter(identifier=identifier).update(next_check_at=now - timedelta(seconds=1))
 
 
-def sweeper_of(identifier: str) -> Actor:
+def reconciler_of(identifier: str) -> Actor:
     """One that has claimed the payment already: a claim passes by what somebody else has locked."""
     payment = PiPayment.objects.get(identifier=identifier)
-    return partial(reconciliation._settle_one, payment, by=SWEEPER)
+    return partial(reconciliation._settle_one, payment, by=RECONCILER)
 
 
 def ask_pi_again(identifier: str) -> object:
@@ -72,7 +72,7 @@ def ask_pi_again(identifier: str) -> object:
 
 # Who pays, and who else is there -------------------------------------------------------------------------
 
-WHO_COMPLETES = ["complete", "incomplete", "cancel", "error", "sweeper", "staff"]
+WHO_COMPLETES = ["complete", "incomplete", "cancel", "error", "reconciler", "staff"]
 
 
 def actor(name: str, page: Page, identifier: str, txid: str) -> Actor:
@@ -81,7 +81,7 @@ def actor(name: str, page: Page, identifier: str, txid: str) -> Actor:
         "incomplete": partial(page.incomplete, identifier, expect=None),
         "cancel": partial(page.cancel, identifier, expect=None),
         "error": partial(page.post, "/payments/error", {"paymentId": identifier}, expect=None),
-        "sweeper": sweeper_of(identifier),
+        "reconciler": reconciler_of(identifier),
         "staff": partial(ask_pi_again, identifier),
     }
     return actors[name]
@@ -110,7 +110,7 @@ def test_goods_go_out_once_whoever_arrives_meanwhile(
     assert broken(alice.pi, goods) == []
 
 
-@pytest.mark.parametrize("rival", ["complete", "sweeper"])
+@pytest.mark.parametrize("rival", ["complete", "reconciler"])
 def test_without_locks_and_where_goods_go_out_twice(
     alice: Page, bob: Page, stage: Stage, rival: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +126,7 @@ def test_without_locks_and_where_goods_go_out_twice(
     assert f"promise 3: order {order.reference}: was handed over 2 times" in differences()
 
 
-@pytest.mark.parametrize("rival", ["complete", "sweeper"])
+@pytest.mark.parametrize("rival", ["complete", "reconciler"])
 def test_without_locks_alone_a_rival_of_complete_is_overtaken(
     alice: Page, stage: Stage, rival: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,14 +144,14 @@ def test_without_locks_alone_a_rival_of_complete_is_overtaken(
     assert answers[1] == "trouble: Overtaken" or answers[1][0] == 503
 
 
-WHO_RELEASES = ["cancel", "incomplete", "error", "sweeper", "staff", "cancel_order", "clean-up"]
+WHO_RELEASES = ["cancel", "incomplete", "error", "reconciler", "staff", "cancel_order", "clean-up"]
 
 
 def releaser(name: str, page: Page, order: Order, identifier: str) -> Actor:
     actors: dict[str, Actor] = {
         "cancel_order": partial(page.post, f"/api/orders/{order.reference}/cancel/", {}, expect=None),
         "clean-up": lambda: [
-            str(outcome) for outcome in expire_stale(stale_orders(), proceed=lambda: True, by=SWEEPER)
+            str(outcome) for outcome in expire_stale(stale_orders(), proceed=lambda: True, by=RECONCILER)
         ],
     }
     return actors.get(name) or actor(name, page, identifier, "")

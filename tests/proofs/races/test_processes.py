@@ -181,7 +181,7 @@ def test_six_repeats_that_reach_two_processes_are_one(served: Served, step: str)
     assert broken(served.pi, goods) == []
 
 
-# Four sweepers -------------------------------------------------------------------------------------------
+# Four reconcilers ----------------------------------------------------------------------------------------
 
 
 def signed_and_due(served: Served) -> list[str]:
@@ -197,7 +197,7 @@ def signed_and_due(served: Served) -> list[str]:
     return identifiers
 
 
-def sweepers(served: Served, stage: Stage, count: int, *command: str) -> list[subprocess.Popen[str]]:
+def reconcilers(served: Served, stage: Stage, count: int, *command: str) -> list[subprocess.Popen[str]]:
     """So many processes, all of which have reached their first claim when this returns."""
     with stage.closed(PiPayment, to="everybody"):
         started = [
@@ -225,11 +225,11 @@ def asked_to_complete(pi: Simulator) -> Counter[str]:
     return Counter(call.identifier for call in pi.calls if call.path.endswith("/complete"))
 
 
-def test_four_sweepers_at_once_share_the_work(served: Served, stage: Stage) -> None:
+def test_four_reconcilers_at_once_share_the_work(served: Served, stage: Stage) -> None:
     identifiers = signed_and_due(served)
     goods = Goods()
 
-    shares = looked_at(sweepers(served, stage, 4, "manage.py"))
+    shares = looked_at(reconcilers(served, stage, 4, "manage.py"))
 
     assert sum(shares) == SIGNED
     assert asked_to_complete(served.pi) == dict.fromkeys(identifiers, 1)
@@ -237,22 +237,22 @@ def test_four_sweepers_at_once_share_the_work(served: Served, stage: Stage) -> N
     assert broken(served.pi, goods) == []
 
 
-def test_sweepers_that_claim_nothing_do_the_work_of_each_other(served: Served, stage: Stage) -> None:
+def test_reconcilers_that_claim_nothing_do_the_work_of_each_other(served: Served, stage: Stage) -> None:
     """No order is harmed even then, thanks to the locks; Pi is asked again and again for nothing."""
     signed_and_due(served)
     goods = Goods()
 
-    shares = looked_at(sweepers(served, stage, 2, "-m", "tests.proofs.races.guards", "claims_nothing"))
+    shares = looked_at(reconcilers(served, stage, 2, "-m", "tests.proofs.races.guards", "claims_nothing"))
 
     assert sum(shares) > SIGNED
     assert asked_to_complete(served.pi).total() > SIGNED
     assert broken(served.pi, goods) == []
 
 
-def test_sweepers_and_callbacks_at_once_deliver_once(served: Served, stage: Stage) -> None:
+def test_reconcilers_and_callbacks_at_once_deliver_once(served: Served, stage: Stage) -> None:
     identifiers = signed_and_due(served)
     goods = Goods()
-    started = sweepers(served, stage, 2, "manage.py")
+    started = reconcilers(served, stage, 2, "manage.py")
 
     answers = at_once(
         *(
