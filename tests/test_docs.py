@@ -81,7 +81,7 @@ OWN_COMMANDS = sorted(name for name, app in get_commands().items() if app in ("c
 
 
 def commands_in(text: str) -> set[str]:
-    """Words after `manage.py`, and words in backticks on a line that speaks of manage.py or of commands."""
+    """Return words after `manage.py`, and words in backticks on lines about manage.py or commands."""
     named = set(re.findall(r"manage\.py ([a-z_]+)", text))
     for line in text.splitlines():
         if "manage.py" in line or line.startswith("| `"):
@@ -142,7 +142,7 @@ def test_every_link_leads_somewhere(name: str) -> None:
 
 
 def files_in(text: str) -> set[str]:
-    """Paths in backticks that begin with one of our folders."""
+    """Return the paths in backticks that begin with one of our folders."""
     ours = r"(?:payments|storefront|catalog|demo|pistore|web|pi_simulator|templates|tests|docs)/[\w./-]*"
     return set(re.findall(rf"`({ours})`", text))
 
@@ -153,7 +153,7 @@ def test_every_file_that_is_named_exists(name: str) -> None:
 
 
 def routes_in(text: str) -> set[str]:
-    """`GET /path`, `POST /path` anywhere, and bare `/path` in backticks."""
+    """Return `GET /path` and `POST /path` anywhere, and bare `/path` in backticks."""
     named = set(re.findall(r"`(?:(?:GET|POST) )?(/[\w./{}-]*)`", text))
     return named | set(re.findall(r"(?<=127\.0\.0\.1:8000)(/[\w./-]+)", text))
 
@@ -180,17 +180,17 @@ PACKAGES = ("payments", "storefront", "catalog", "demo", "web", "pistore", "pi_s
 
 
 def dotted_names_in(text: str) -> list[str]:
-    """Names in backticks that begin with one of our packages: `payments.moves.move`."""
+    """Return names in backticks that begin with one of our packages: `payments.moves.move`."""
     return re.findall(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`", text)
 
 
 def paths_in(text: str) -> list[str]:
-    """Whatever stands in backticks and has a slash or the ending of a file in it, and no space."""
+    """Return whatever stands in backticks, has a slash or the ending of a file in it, and no space."""
     return re.findall(r"`([\w.-]*/[\w./-]*|[\w.-]*\.(?:py|in|txt|html|js|md|toml|example))`", text)
 
 
 def leads_somewhere(name: str) -> bool:
-    """Whether a dotted name is a module, or something in one."""
+    """Return whether a dotted name is a module, or something in one."""
     try:
         resolve_name(name)
     except (ImportError, AttributeError):

@@ -43,7 +43,7 @@ class Page:
         return self
 
     def post(self, path: str, body: Mapping[str, Any], expect: int | None = 200, **headers: str) -> Any:
-        """Post as JSON; returns the answer's JSON. `expect=None` returns `(status, answer)`."""
+        """Post as JSON and return the answer's JSON; with `expect=None` return `(status, answer)`."""
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
         response = self.client.post(path, dict(body), content_type="application/json", headers=headers)
@@ -69,7 +69,7 @@ class Page:
         )
 
     def rival_payment(self, order: Order) -> str:
-        """Another open payment of the order, beside the first, as if Pi had let the pioneer begin both."""
+        """Begin a second open payment of the order, as if Pi had let the pioneer begin both."""
         identifier = self.pi.create_payment(
             self.pi.pioneer(f"{self.username}'s other phone"),
             amount=str(order.total),

@@ -54,7 +54,7 @@ def line(of: Order | None = None, **fields: Any) -> OrderLine:
 
 
 def shown(**changes: Any) -> PaymentRecord:
-    """Pi's record of a payment of 1 π by alice to this shop, which she has not signed."""
+    """Return Pi's record of a payment of 1 π by alice to this shop, which she has not signed."""
     record: dict[str, Any] = {
         "identifier": "payment",
         "user_uid": "u-1",

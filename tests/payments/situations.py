@@ -33,7 +33,7 @@ def paid_after_cancel(buyer: Page, basket: Mapping[str, int]) -> Order:
 
 
 def paid_too_late(buyer: Page, basket: Mapping[str, int]) -> Order:
-    """Expired and given up while the buyer signed, and then the money came."""
+    """Let the order expire while the buyer signs, give it up, and then receive the money."""
     order, identifier = buyer.approved(basket)
     buyer.pi.sign(identifier, recorded=False)
     expire(order)
@@ -52,7 +52,7 @@ def expire(order: Order) -> None:
 
 
 def unverified(buyer: Page, basket: Mapping[str, int]) -> Order:
-    """Signed, but Pi does not verify the transaction: no money, and staff must decide."""
+    """Sign, but have Pi not verify the transaction: no money, and staff must decide."""
     order, identifier = buyer.approved(basket)
     txid = buyer.pi.sign(identifier, verified=False)
     not_verified_for_long(buyer, identifier, txid)
@@ -61,7 +61,7 @@ def unverified(buyer: Page, basket: Mapping[str, int]) -> Order:
 
 
 def not_verified_for_long(buyer: Page, identifier: str, txid: str) -> None:
-    """Pi had its time to verify the signed payment, and still does not: it has failed."""
+    """Give Pi its time to verify the signed payment, which it still does not: the payment has failed."""
     buyer.complete(identifier, txid, expect=409)
     PiPayment.objects.filter(identifier=identifier).update(doubted_at=F("doubted_at") - PATIENCE)
     buyer.complete(identifier, txid, expect=409)
@@ -125,7 +125,7 @@ def story(subject: Order | PiPayment | Refund) -> list[tuple[str, str, str, str]
 
 
 def everything() -> dict[str, list[dict[str, object]]]:
-    """All rows, to show that something changed nothing."""
+    """Return all rows, to show that something changed nothing."""
     return {
         model.__name__: list(model.objects.order_by("pk").values())
         for model in (Order, PiPayment, Refund, Event)

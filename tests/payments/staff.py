@@ -55,7 +55,7 @@ def messages_of(response: HttpResponse) -> list[str]:
 
 
 def logged() -> list[tuple[str, str, str]]:
-    """Django's own log: who, about what, what."""
+    """Return Django's own log: who, about what, what."""
     entries = LogEntry.objects.order_by("pk").select_related("user")
     return [(entry.user.get_username(), entry.object_repr, entry.change_message) for entry in entries]
 

@@ -178,7 +178,7 @@ def paid_once_and_paying_again(page: Page) -> Order:
 
 
 def too_little_came(page: Page) -> Order:
-    """Pi completed less than what was ordered."""
+    """Have Pi complete less than what was ordered."""
     order, identifier = page.approved({"mug": 1})
     txid = page.pi.sign(identifier)
     page.pi.tamper(identifier, amount="0.5")
@@ -205,7 +205,7 @@ def honoured_and_paid_at_last(page: Page) -> Order:
 
 
 def believed_at_last(page: Page) -> Order:
-    """In review because Pi did not verify its transaction; then it did, and the money came."""
+    """Review an order because Pi does not verify its transaction; then it does, and the money comes."""
     order = doubtful(page)
     _believe(page, order)
     return order

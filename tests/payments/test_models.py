@@ -36,7 +36,7 @@ Violation = Callable[[], object]
 
 
 def update(row: models.Model, **values: Any) -> int:
-    """One UPDATE, as nobody's code but the database's sees it."""
+    """Run one UPDATE that only the database's own rules can refuse."""
     return type(row)._default_manager.filter(pk=row.pk).update(**values)
 
 
@@ -309,7 +309,7 @@ def test_an_order_tells_how_much_it_takes_of_what() -> None:
 
 
 def paid_and_refunded() -> dict[type[models.Model], models.Model]:
-    """One row of each kind, all of the same purchase."""
+    """Return one row of each kind, all of the same purchase."""
     of = order("paid")
     of_line, paying = line(of), payment("completed", order=of)
     returned = refund(payment=paying, order=of)

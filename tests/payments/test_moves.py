@@ -52,7 +52,7 @@ def moves(kind: type[Subject], before: str) -> frozenset[str]:
 
 
 def story(subject: Subject) -> list[tuple[str, str]]:
-    """Every change of status, in the order in which it was written."""
+    """Return every change of status, in the order in which it was written."""
     moved = subject.events.filter(kind=EventKind.MOVED).order_by("id")
     return list(moved.values_list("before", "after"))
 

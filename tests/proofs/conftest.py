@@ -21,7 +21,7 @@ def witness() -> Witness:
 
 @pytest.fixture
 def quick(transactional_db: None) -> Iterator[None]:
-    """For thousands of commits that survive no power cut, and of log lines that nobody reads."""
+    """Speed up thousands of commits that survive no power cut, and of log lines that nobody reads."""
     logging.disable(logging.CRITICAL)
     connection_created.connect(_hurry)
     connection.close()

@@ -67,7 +67,7 @@ def honour_while_money_leaves(patch: Patch) -> None:
 
 
 def forget_what_is_cancelled(patch: Patch) -> None:
-    """Nobody looks at a cancelled payment again."""
+    """Never look at a cancelled payment again."""
     cancel = sync.record_cancelled
 
     def record_cancelled(payment: PiPayment, **told: Any) -> PiPayment:
@@ -99,7 +99,7 @@ def hand_over_in_a_second_commit(patch: Patch) -> None:
 
 
 def approve_before_the_hold(patch: Patch) -> None:
-    """Pi may take the signature, and only then the goods are held."""
+    """Let Pi take the signature first, and only then hold the goods."""
     hold = protocol._hold
 
     def hold_late(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
@@ -110,7 +110,7 @@ def approve_before_the_hold(patch: Patch) -> None:
 
 
 def hold_more_than_there_is(patch: Patch) -> None:
-    """Stock is looked at first and taken afterwards, and the database is not asked to forbid it."""
+    """Look at the stock first and take it afterwards, without asking the database to forbid it."""
 
     def hold(quantities: stock.Quantities) -> None:
         for variant_id, quantity in quantities.items():

@@ -66,7 +66,7 @@ EntryPoint = Callable[[Scene, Hand], object]
 
 
 def place_order(scene: Scene, hand: Hand) -> object:
-    """One tap, that of another basket than the scene's; everybody in the scene sends the same one."""
+    """Tap once, for another basket than the scene's; everybody in the scene sends the same tap."""
     return protocol.place_order(hand.pioneer, hand.basket, shipping=HOME, idempotency_key="another tap")
 
 

@@ -52,7 +52,7 @@ class Goods:
         self.on_hand[variant.pk] += by
 
     def broken(self) -> Iterator[str]:
-        """Promise 1: units are conserved. What is no longer on hand went out with an order."""
+        """Check promise 1: units are conserved. What is no longer on hand went out with an order."""
         handed_over = Order.objects.filter(events__after=OrderStatus.PAID)
         left: Counter[int] = Counter()
         for variant, quantity in OrderLine.objects.filter(order__in=handed_over).values_list(
@@ -118,7 +118,7 @@ def pass_time(pi: Simulator, span: timedelta) -> None:
 
 
 def run_commands() -> list[tuple[str, str]]:
-    """One run of `reconcile_payments` and one of `cleanup_stale_orders`; what became of each row.
+    """Run `reconcile_payments` once and `cleanup_stale_orders` once; return what became of each row.
 
     A run ends at the first answer that says that Pi cannot be asked, as the commands do.
     """
@@ -134,7 +134,7 @@ def run_commands() -> list[tuple[str, str]]:
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:
-    """Every row that matters, to show that something has changed nothing."""
+    """Return every row that matters, to show that something has changed nothing."""
     return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in RECORDS}
 
 
@@ -167,7 +167,7 @@ def _one_against_pi(row: PiPayment, shown: dict[str, Any]) -> Iterator[str]:
 
 
 def _forgotten(pi: Simulator) -> list[str]:
-    """Promise 4, from Pi's side: what Pi completed is money of an order, or is asked to go back."""
+    """Check promise 4 from Pi's side: what Pi completed is money of an order, or is asked to go back."""
     problems = []
     for shown in pi.payments():
         if shown["direction"] != "user_to_app" or not _is_money(shown):
@@ -179,7 +179,7 @@ def _forgotten(pi: Simulator) -> list[str]:
 
 
 def _changed_by_repeating(pi: Simulator) -> list[str]:
-    """Promise 8: every callback about every payment once more, in this order and in the other."""
+    """Check promise 8: make every callback about every payment once more, in both orders."""
     before = everything()
     page = Page(pi, "a stranger who repeats")
     at_pi = {shown["identifier"] for shown in pi.payments()}

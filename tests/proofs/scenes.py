@@ -84,7 +84,7 @@ def seen(hand: Hand) -> None:
 
 
 def approving(hand: Hand) -> None:
-    """Goods held, and Pi was not reached."""
+    """Hold the goods, without reaching Pi."""
     hand.pi.faults.add("down", path="/approve", times=1)
     with suppress(PiUnclear):
         protocol.approve(hand.identifier, caller=hand.pioneer)
@@ -101,7 +101,7 @@ def approved(hand: Hand) -> None:
 
 
 def refused(hand: Hand) -> None:
-    """Not the amount that was ordered, and Pi was not reached for the cancelling."""
+    """Refuse a payment of another amount than ordered, without reaching Pi to cancel it."""
     hand.pi.tamper(hand.identifier, amount="0.5")
     hand.pi.faults.add("down", path="/cancel", times=1)
     with suppress(Refused):
@@ -119,7 +119,7 @@ def signed(hand: Hand) -> None:
 
 
 def signed_unseen(hand: Hand) -> None:
-    """Signed, and Pi has not recorded the transaction yet."""
+    """Sign, before Pi records the transaction."""
     approved(hand)
     hand.pi.sign(hand.identifier, recorded=False)
 
@@ -148,7 +148,7 @@ def paid(hand: Hand) -> None:
 
 
 def given_up(hand: Hand) -> None:
-    """Signed, not recorded, cancelled: the money may still come, and the order is open."""
+    """Give up a payment that is signed but not recorded: its money may still come, and the order is open."""
     signed_unseen(hand)
     protocol.recover(hand.identifier, caller=hand.pioneer)
 
@@ -183,7 +183,7 @@ def refund_approved(hand: Hand) -> None:
 
 
 def verifying(hand: Hand) -> None:
-    """Signed, and Pi has not verified it yet."""
+    """Sign, before Pi verifies the transaction."""
     approved(hand)
     hand.pi.sign(hand.identifier, verified=False)
     with suppress(NotCompleted):
@@ -204,13 +204,13 @@ def verified_late(hand: Hand) -> None:
 
 
 def expired(hand: Hand) -> None:
-    """Nobody came in time; the wallet opens a payment for it all the same."""
+    """Let the time run out; the wallet opens a payment for the order all the same."""
     Order.objects.filter(pk=hand.order.pk).update(expires_at=hand.order.created_at)
     protocol.expire(hand.order_now(), pi=protocol.PiClient(seconds=9), by=Author("test", "expire"))
 
 
 def forgotten(hand: Hand) -> None:
-    """Pi does not know the payment any more."""
+    """Have Pi forget the payment."""
     approved(hand)
     hand.pi.reset()
 
@@ -314,7 +314,7 @@ def _tap(hand: Hand) -> Hand:
 
 
 def _second_tap(first: Hand) -> Hand:
-    """Another open payment of the order, beside the first, as if Pi had let the pioneer begin both."""
+    """Begin a second open payment of the order, as if Pi had let the pioneer begin both."""
     second = replace(first)
     second.identifier = _payment(first, first.pi.pioneer(f"{first.pioneer}'s other phone"))
     first.pi.tamper(second.identifier, user_uid=first.pioneer.uid)

@@ -64,7 +64,7 @@ class Witness:
 
 
 def _record_what_is_signed(pi: Simulator) -> None:
-    """Pi learns late of what was signed, be the payment cancelled meanwhile or not."""
+    """Have Pi learn late of what was signed, be the payment cancelled meanwhile or not."""
     for shown in pi.payments():
         identifier = shown["identifier"]
         if shown["transaction"] is None and pi.txid_of(identifier) is not None:
@@ -72,7 +72,7 @@ def _record_what_is_signed(pi: Simulator) -> None:
 
 
 def _close_what_is_forgotten(pi: Simulator) -> None:
-    """Only staff may: Pi's servers answer 404 on a bad day, too."""
+    """Close, as staff, what Pi does not know. Only staff may: Pi's servers answer 404 on a bad day, too."""
     known = {shown["identifier"] for shown in pi.payments()}
     for payment in PiPayment.objects.filter(status__in=OPEN).exclude(identifier__in=known):
         decisions.close_missing(payment, pi=PiClient(seconds=9), by=Author("staff carol", "close_missing"))

@@ -86,7 +86,7 @@ class Buyer(threading.Thread):
         return bool(self.phone.token)
 
     def find_incomplete(self) -> None:
-        """onIncompletePaymentFound: posted, and not waited for by anybody."""
+        """Post what onIncompletePaymentFound reports, and wait for nothing, as the page does."""
         _, found = self.phone.pi("/payments/incomplete", method="GET")
         if found.get("exists"):
             self.phone.post(
@@ -94,7 +94,7 @@ class Buyer(threading.Thread):
             )
 
     def order(self) -> dict[str, Any] | None:
-        """One tap, sent again with its key until it is answered."""
+        """Tap once; send the tap again with its key until it is answered."""
         basket, tap = self.random.choice(BASKETS), uuid.uuid4().hex
         lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.items()]
         self.random.shuffle(lines)
@@ -156,12 +156,12 @@ class Buyer(threading.Thread):
         self.until("developer_completed", "/payments/complete", body, times)
 
     def pay_again(self, terms: Mapping[str, Any]) -> None:
-        """Nothing has happened as far as the buyer can see, so the same order is paid once more."""
+        """Pay the same order once more: as far as the buyer can see, nothing has happened."""
         if self.random.random() < 0.7 and (identifier := self.create_payment(terms)):
             self.pay(identifier, terms, "pays")
 
     def until(self, flag: str, path: str, body: Mapping[str, Any], times: int) -> bool:
-        """Call back until Pi's record shows the flag, or says that it never will; whether it does."""
+        """Call back until Pi's record shows the flag, or that it never will. Return whether it does."""
         for _ in range(REPEATS):
             for status, answer in twice(lambda: self.phone.post(path, body), times):
                 if status == 200 and answer.get("status") == "completed":

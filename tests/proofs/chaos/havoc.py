@@ -97,7 +97,7 @@ class Havoc:
         self.fault_for(self.random.uniform(1, 6), kind="down")
 
     def pi_is_slow(self) -> None:
-        """And while calls are on their way, a worker dies."""
+        """Slow Pi down, and kill a worker while calls are on their way."""
         seconds = self.random.uniform(1, 4)
         blow = threading.Timer(seconds, self.kill_worker)
         blow.start()

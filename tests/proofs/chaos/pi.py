@@ -22,7 +22,7 @@ class PiProcess:
         self._ask("POST", "/clock", {"seconds": seconds})
 
     def clear(self) -> None:
-        """All faults end."""
+        """End all faults."""
         self._ask("POST", "/faults/clear", {})
 
     def payments(self) -> list[dict[str, Any]]:

@@ -113,7 +113,7 @@ class Crew:
         return program
 
     def add_gunicorn(self, port: int, *, workers: int) -> Program:
-        """As docs/going-live.md says, with as many workers as one wants to lose."""
+        """Add gunicorn as docs/going-live.md says, with as many workers as one wants to lose."""
         return self.add(
             "shop",
             *("-m", "gunicorn", "pistore.wsgi", "--config", "tests/proofs/chaos/gunicorn.py"),
@@ -189,7 +189,7 @@ class World(Crew):
 def settings_for(
     database_url: str, *, pi_url: str, downloads: Path, api_key: str = API_KEY
 ) -> dict[str, str]:
-    """Every variable that the shop reads, so that no `.env` leaks in, and one of `chaos/settings.py`."""
+    """Return every variable the shop reads, so that no `.env` leaks in, and one of `chaos/settings.py`."""
     return {
         "DJANGO_SETTINGS_MODULE": "tests.proofs.chaos.settings",
         "DOWNLOADS_ROOT": str(downloads),

@@ -37,7 +37,7 @@ class Books:
 
 @pytest.fixture
 def story(alice: Page, bob: Page) -> tuple[Books, Goods, Memory]:
-    """Bought and answered; paid without Pi hearing of it; and left."""
+    """Leave three purchases: bought and answered, paid without Pi hearing of it, and abandoned."""
     goods, memory = Goods(), Memory()
     order = alice.buy({"voucher": 1})
     memory.ordered("tap", order.reference)

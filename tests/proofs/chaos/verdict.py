@@ -125,7 +125,7 @@ def _unfinished() -> Iterator[str]:
 
 
 def _money(pi: PiProcess, before: Decimal) -> Iterator[str]:
-    """To the last digit: what the wallet on the chain received is what our books say came."""
+    """Compare to the last digit what the wallet on the chain received with what our books say came."""
     came = pi.balance_of_the_shop() - before
     booked = sum(
         PiPayment.objects.filter(status=PaymentStatus.COMPLETED).values_list("amount", flat=True), Decimal(0)

@@ -84,7 +84,7 @@ def the_sdk_repeats(scene: Scene) -> Iterator[None]:
 
 
 def the_buyer_returns(scene: Scene) -> Iterator[None]:
-    """Another visit, another day: `authenticate` finds what is incomplete."""
+    """Visit again, another day: `authenticate` finds what is incomplete."""
     pioneer = scene.pi.pioneer(scene.mine.pioneer.username)
     if scene.pi.incomplete_payment_of(pioneer) is not None:
         attempt(recover, scene, scene.mine)
@@ -124,7 +124,7 @@ def _repeat(
 
 
 def _waits(hand: Hand, *, approved: bool) -> bool:
-    """Whether Pi waits for our approval, or (approved) for the buyer's signature."""
+    """Return whether Pi waits for our approval, or (approved) for the buyer's signature."""
     shown = _at_pi(hand)
     if shown is None or _closed(hand) or hand.pi.txid_of(hand.identifier) is not None:
         return False
@@ -223,7 +223,7 @@ class Crashes:
         )
 
     def twice(self, stage: Stage, first: EntryPoint, at: int, again: int) -> bool:
-        """Whether the reconciler had so many boundaries to die at."""
+        """Die again while reconciliation repairs it; return whether that had so many boundaries to die at."""
         scene = stage.begin()
         place = die_in(first, scene, scene.mine, at)
         second = die_in(reconcile, scene, scene.mine, again)

@@ -78,6 +78,6 @@ def described_by(raw: dict[str, Any]) -> Any:
 
 
 def post(schema: Any, path: str, body: Any) -> Any:
-    """One POST, as JSON, whose answer must be as `schema` documents it."""
+    """Send one POST, as JSON, whose answer must be as `schema` documents it."""
     case = schema[path]["POST"].Case(body=body, media_type="application/json")
     return case.call_and_validate(checks=AS_DOCUMENTED)

@@ -10,7 +10,7 @@ from tests.proofs.fuzz.effort import TRIED
 
 @pytest.fixture(autouse=True)
 def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the answer to nearly everything would be 429."""
+    """Lift the limits; otherwise the answer to nearly everything would be 429."""
     for scope in [*SimpleRateThrottle.THROTTLE_RATES]:
         monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "1000000/min")
 

@@ -56,7 +56,7 @@ SCALARS = (
 
 
 def objects(names: list[str], values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """JSON objects as text, some of whose names may come twice."""
+    """Draw JSON objects as text, some of whose names may come twice."""
     pairs = st.tuples(st.sampled_from(names) | st.text(max_size=5), values)
     return st.lists(pairs, max_size=5).map(
         lambda pairs: "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in pairs) + "}"
@@ -64,7 +64,7 @@ def objects(names: list[str], values: st.SearchStrategy[str]) -> st.SearchStrate
 
 
 def json_texts(names: list[str], favourites: list[str]) -> st.SearchStrategy[str]:
-    """Anything that is nearly JSON; `favourites` are values (as JSON) that must not be rare."""
+    """Draw anything that is nearly JSON; `favourites` are values (as JSON) that must not be rare."""
     leaves = st.sampled_from(favourites) | SCALARS
     return st.recursive(
         leaves,

@@ -119,7 +119,7 @@ def check_documented(path: str, response: HttpResponse) -> None:
 
 
 def requests_to(path: str) -> st.SearchStrategy[list[tuple[Any, ...]]]:
-    """Body, content type, length, whether signed in, and what goes wrong at Pi meanwhile."""
+    """Draw body, content type, length, whether signed in, and what goes wrong at Pi meanwhile."""
     rarely = st.none() | st.none() | st.none()
     return st.lists(
         st.tuples(

@@ -120,7 +120,7 @@ def mutated(answer: Any) -> st.SearchStrategy[bytes]:
 
 
 def bodies(real: list[Answer]) -> st.SearchStrategy[tuple[int, bytes]]:
-    """Near a real answer, or far from all of them; now and then with the status of another."""
+    """Draw what is near a real answer, or far from all; now and then with the status of another."""
     near = st.one_of(st.tuples(st.just(status), mutated(answer)) for status, answer in real)
     far = st.tuples(STATUSES, spoiled(json_texts(NAMES, [json.dumps(answer) for _, answer in real])))
     return near | near | far | st.tuples(STATUSES, near.map(lambda pair: pair[1]))
@@ -162,7 +162,7 @@ ODD_STATUSES = st.sampled_from([b"100", b"101", b"000", b"999", b"-1", b"abc", b
 
 @st.composite
 def lines(draw: st.DrawFn, real: list[Answer]) -> bytes:
-    """All that comes over the line: most often something like HTTP, now and then anything."""
+    """Draw all that comes over the connection: mostly something like HTTP, now and then anything."""
     if draw(st.integers(0, 9)) == 0:
         return draw(st.binary(max_size=200))
     status, body = draw(bodies(real))
@@ -177,7 +177,7 @@ def lines(draw: st.DrawFn, real: list[Answer]) -> bytes:
 
 
 def check_text(text: str) -> None:
-    """Fit for a database, a page and a log."""
+    """Check that the text is fit for a database, a page and a log."""
     text.encode("utf-8")
     assert "\x00" not in text
     assert len(text) <= 400
@@ -235,7 +235,7 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[Said]:
 
 @pytest.fixture
 def pi(settings: Any, caplog: pytest.LogCaptureFixture) -> Iterator[Wire]:
-    """Both at the other end of a real connection."""
+    """Yield Pi and the chain at the other end of a real connection."""
     caplog.set_level(logging.DEBUG)
     with wire() as pi:
         settings.PI_API_URL = settings.PI_HORIZON_URL = pi.url

@@ -185,7 +185,7 @@ def test_no_link_breaks_the_downloads(alice: Page) -> None:
 
 @st.composite
 def log_ins(draw: st.DrawFn) -> tuple[str, bytes, dict[str, str]]:
-    """Query, form and headers of one try."""
+    """Draw query, form and headers of one try."""
     names = ["username", "password", "csrfmiddlewaretoken", "next", "this_is_the_login_form"]
     fields = draw(st.lists(st.tuples(st.sampled_from(names), SEGMENTS | st.just("carol")), max_size=5))
     form = urlencode(fields, encoding="latin-1").encode()

@@ -70,7 +70,7 @@ def test_every_link_of_the_schema_leads_on_as_documented(alice: Page) -> None:
             return {"headers": {"Authorization": f"Bearer {alice.token}"}}
 
         def validate_response(self, response: Any, case: Any, **more: Any) -> None:
-            """Without the probes for what a token opens, which are asked elsewhere and place orders, too."""
+            """Leave out the probes of authentication: other tests make them, and they place orders."""
             case.validate_response(response, excluded_checks=[checks.ignored_auth], recorder=self.recorder)
 
         def teardown(self) -> None:
@@ -117,7 +117,7 @@ class Walk(RuleBasedStateMachine):
             self.signs_in(name)
 
     def asks(self, who: str, label: str, **more: Any) -> tuple[int, Any]:
-        """One call, whose answer must be as documented; its status and JSON."""
+        """Make one call, whose answer must be as documented; return its status and JSON."""
         TRIED["steps of stories"] += 1
         if "body" in more:
             more["media_type"] = "application/json"

@@ -331,7 +331,7 @@ def documented() -> dict[tuple[str, str], set[int]]:
 
 
 def moves_made() -> Counter[tuple[str, str, str]]:
-    """Whose status moved, from what to what -> how often, by the events that are there now."""
+    """Count the moves by the events there are now: whose status, from what, to what."""
     made: Counter[tuple[str, str, str]] = Counter()
     for kind in ("order", "payment", "refund"):
         moves = Event.objects.filter(kind="moved").exclude(**{kind: None}).values_list("before", "after")

@@ -230,7 +230,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.people.those("approved"))
     @rule(payment=NTH, meanwhile=one_of(("staff", "the buyer", "the reconciler", "the cleaner")))
     def a_signature_is_heard_of_too_late(self, payment: int, meanwhile: str) -> None:
-        """Signed in time, but before Pi hears of it, its order is given up."""
+        """Sign in time, but give the order up before Pi hears of it."""
         one = nth(self.people.those("approved"), payment)
         self._at_pi(
             f"the buyer of {one.name} signs, but Pi does not hear of it",
@@ -436,7 +436,7 @@ class Histories(RuleBasedStateMachine):
         self.shop.step(words, lambda: self.people.in_wallet(act))
 
     def _spoken_of(self) -> list[Begun]:
-        """Mostly it is a payment that is not over yet."""
+        """Return what may be spoken of: mostly payments that are not over yet."""
         return self.people.those("open", "approved", "unheard", "signed", "doubted") or self.people.begun
 
     def _action(self, action: actions.StaffAction, rows: Any, number: int) -> None:

@@ -88,7 +88,7 @@ class People:
         return tab
 
     def order(self, tab: Tab) -> str:
-        """Buy is pressed; pressed again, it is the same order."""
+        """Press Buy; pressed again, it is the same order."""
         lines = [{"sku": sku, "quantity": quantity} for sku, quantity in tab.basket.items()]
         status, answer = self.shop.call(
             tab.page, "order", {"lines": lines, "shipping": ADDRESS}, **{"Idempotency-Key": tab.key}
@@ -103,7 +103,7 @@ class People:
         return f"{status} {self.shop.name(answer['reference'], 'order')}, {answer['total']} π"
 
     def ask_about_order(self, tab: Tab, endpoint: str) -> str:
-        """Look at it, give it up, or try it again."""
+        """Look at the order, give it up, or try it again."""
         if tab.order is None:
             return "there is no order"
         return said(*self.shop.call(tab.page, endpoint, reference=tab.order["reference"]))
@@ -137,7 +137,7 @@ class People:
         return self._know(tab, identifier).name
 
     def _find_incomplete(self, tab: Tab, refusal: SimulatorRefusal) -> str:
-        """Pi lets nobody begin who has signed another; the SDK tells the page of that one."""
+        """Tell the page of a signed payment, as the SDK does: Pi lets its buyer begin no other."""
         if refusal.payment is None:
             raise refusal
         return f"Pi has found an incomplete one: {self.say_incomplete(tab.page, refusal.payment)}"
@@ -150,7 +150,7 @@ class People:
     # What the SDK in the page says -----------------------------------------------------------------------
 
     def say(self, begun: Begun, endpoint: str, *, signed_in: bool = True) -> str:
-        """One callback of the SDK, which gives up after six."""
+        """Make one callback of the SDK, which gives up after six."""
         if begun.said[endpoint] >= MAX_CALLS:
             return "the SDK has given up"
         begun.said[endpoint] += 1
@@ -163,7 +163,7 @@ class People:
         return said(*self.shop.call(page, "incomplete", {"payment": plain(shown)}))
 
     def come_back(self, buyer: str, *, signed_in: bool) -> str:
-        """`authenticate` finds what is incomplete, perhaps before we know who it is."""
+        """Find what is incomplete by `authenticate`, perhaps before we know who it is."""
         shown = self.pi.incomplete_payment_of(self.pages[buyer].pioneer)
         if shown is None:
             return "nothing is incomplete"
@@ -202,7 +202,7 @@ class People:
             return None
 
     def state(self, begun: Begun) -> str:
-        """How things stand with it at Pi and on the chain, which its buyer's wallet knows before Pi does."""
+        """Return the payment's state at Pi and on the chain; the buyer's wallet knows the chain before Pi."""
         shown = self.shown(begun.identifier)
         if shown is None:
             return "forgotten"
@@ -261,12 +261,12 @@ class People:
         return "done"
 
     def forget(self, begun: Begun) -> None:
-        """Pi cleans up what nobody has paid."""
+        """Have Pi clean up what nobody has paid."""
         self.pi.forget(begun.identifier)
         self.forgotten.append(begun.identifier)
 
     def approve_elsewhere(self, begun: Begun) -> str:
-        """Somebody else who has our key approves it, before we have heard of it; and the buyer signs."""
+        """Approve, before we have heard of it, as somebody else who has our key; and the buyer signs."""
         if PiPayment.objects.filter(identifier=begun.identifier).exists():
             return "too late"
         self.shop.excused.add(begun.identifier)

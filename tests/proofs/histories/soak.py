@@ -80,7 +80,7 @@ def database() -> Iterator[None]:
 
 
 def work(*, seed: int, steps: int, stride: int) -> None:
-    """One of the processes: its report goes to whoever has started it."""
+    """Run as one of the processes, and report to whoever has started it."""
     with database():
         report = soak(seed=seed, steps=steps, stride=stride)
     sys.stdout.buffer.write(pickle.dumps(report))

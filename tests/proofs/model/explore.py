@@ -69,7 +69,7 @@ def explore(world: World) -> Outcome:
 
 
 def visit(world: World, came_from: CameFrom) -> tuple[str, State] | None:
-    """Every step from every state, the nearest first."""
+    """Take every step from every state, the nearest first."""
     queue = deque(came_from)
     while queue:
         s = queue.popleft()
@@ -88,7 +88,7 @@ def visit(world: World, came_from: CameFrom) -> tuple[str, State] | None:
 
 
 def _heal(world: World, came_from: CameFrom) -> tuple[str, State] | None:
-    """Promise 9, in a second pass: from every state the healing steps alone lead to an end.
+    """Check promise 9 in a second pass: from every state the healing steps alone lead to an end.
 
     They lead through states that were visited, so a state is well as soon as it leads to one that is.
     """

@@ -65,7 +65,7 @@ class Follower:
         return protocol.place_order(pioneer, {self.goods.sku: 1}, shipping=Shipping("A", "B"))
 
     def _payment(self, order: Order, phone: str) -> str:
-        """From a phone of its own, or Pi would cancel the older one of the same buyer."""
+        """Begin a payment on a phone of its own, or Pi would cancel the older one of the same buyer."""
         identifier = self.pi.create_payment(
             self.pi.pioneer(phone), amount=str(order.total), memo="m", metadata={"order": order.reference}
         )

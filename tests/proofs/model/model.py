@@ -227,7 +227,7 @@ class World:
         yield from self.gate(rest, p, seen)
 
     def apply_record(self, s: State, p: int, seen: AtPi) -> State:
-        """By rank: completed, a transaction, cancelled, approved."""
+        """Apply what Pi shows, by rank: completed, a transaction, cancelled, approved."""
         status = s.ours[p].status
         if seen.cancelled and not self.rule("transaction-wins"):
             return self.cancelled(s, p) if status in UNFINISHED else s
@@ -265,7 +265,7 @@ class World:
             yield Act("refuse", p, seen), ours(s, p, refused=WRONGED if wronged else 1)
 
     def completed(self, s: State, p: int) -> State:
-        """Money first, goods second."""
+        """Record the money first, the goods second."""
         o = ORDER_OF[p]
         if s.ours[p].status == P.COMPLETED:
             return s if self.rule("look-again") else self.deliver(s, o, p, check=False)
@@ -285,7 +285,7 @@ class World:
         return self.unusable(s, p)
 
     def has_other_money(self, s: State, o: int, p: int) -> bool:
-        """Also when staff want to give back what the goods went out for."""
+        """Return whether other money pays for the order, also when staff want to give it back."""
         others = (q for q in PAYMENTS_OF[o] if q != p and s.ours[q].status == P.COMPLETED)
         return any(q == s.orders[o].paid_by or s.ours[q].refund in ("", R.REJECTED) for q in others)
 
@@ -296,7 +296,7 @@ class World:
         return ours(s, p, refund=R.REQUESTED) if self.rule("refund-unusable") else s
 
     def failed(self, s: State, p: int) -> State:
-        """Pi refuses to complete it, because it does not verify the transaction that it shows."""
+        """Fail a payment that Pi does not complete, because it does not verify the transaction."""
         s, o = self.pay(s, p, P.FAILED), ORDER_OF[p]
         if s.orders[o].held_by == p or s.orders[o].status == O.PENDING:
             return order_with(s, o, status=self.to(s, o, O.NEEDS_REVIEW), held_by=-1)
@@ -469,12 +469,12 @@ def free(s: State) -> int:
 
 
 def signed(s: State, o: int) -> bool:
-    """Whether money for the order is on its way, or about to be doubted."""
+    """Return whether money for the order is on its way, or about to be doubted."""
     return any(s.ours[p].status == P.SUBMITTED for p in PAYMENTS_OF[o])
 
 
 def money_leaves(s: State, o: int, statuses: Container[str] = REFUND_UNDER_WAY) -> bool:
-    """Whether money of the order is on its way back, and none that would be enough stays."""
+    """Return whether money of the order is on its way back, and none that would be enough stays."""
     came = [s.ours[p].refund for p in PAYMENTS_OF[o] if s.ours[p].status == P.COMPLETED]
     leaving = [refund for refund in came if refund in statuses]
     return bool(leaving) and len(leaving) == len(came)

@@ -103,7 +103,7 @@ def _broken_payment(s: State, p: int, payment: Ours) -> str:
 
 
 def healed(world: World, s: State) -> State | None:
-    """One step of those that need no people, with nobody against them; None at the end.
+    """Take one of the steps that need no people, with nobody against them; None at the end.
 
     Each is a step of the model or several in a row, so it leads from a reachable state to a reachable one.
     """

@@ -100,7 +100,7 @@ def test_a_rule_that_only_the_model_has_is_noticed(pi: Simulator, monkeypatch: p
 
 
 def paths_to_a_locked_parcel() -> Iterator[Path]:
-    """Paid, not shipped, and its money is on its way back."""
+    """Yield paths to an order that is paid, not shipped, and whose money is on its way back."""
     world = replace(NARROW, payments=(0,), returns=True)
     came_from: CameFrom = {State(): None}
     assert visit(world, came_from) is None

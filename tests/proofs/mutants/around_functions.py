@@ -144,7 +144,7 @@ def _worth_trying(mutation: MutationSpec) -> bool:
 
 @cache
 def _left_out(path: Path) -> list[tuple[Position, Position]]:
-    """Where mutmut is at work already, and the annotations, which nobody evaluates."""
+    """Return the places where mutmut is at work already, and the annotations, which nobody evaluates."""
     tree = ast.parse(path.read_text())
     bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
     nodes: list[ast.AST | None] = [

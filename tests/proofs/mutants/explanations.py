@@ -53,7 +53,7 @@ def like(pattern: str, text: str) -> bool:
 
 
 def read(text: str | None = None) -> Explanations:
-    """Return what the file says. Raises ValueError at a block that is not as described above."""
+    """Return what the file says. Raise ValueError at a block that is not as described above."""
     found = Explanations()
     for block in re.split(r"\n\s*\n", (FILE.read_text() if text is None else text).strip()):
         match = BLOCK.fullmatch(block)

@@ -12,7 +12,7 @@ COLUMNS = ("killed", "as schema", "explained", "survived")
 
 
 def report(mutants: Iterable[Mutant], explained: Explanations) -> int:
-    """Print a line per file and what is left to do; returns the status to exit with."""
+    """Print a line per file and what is left to do. Return the status to exit with."""
     fates: dict[str, Counter[str]] = {}
     unexplained = []
     for mutant in mutants:

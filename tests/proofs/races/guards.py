@@ -72,7 +72,7 @@ def decides_without_locks(patch: Patcher) -> None:
 
 
 def holds_without_looking(patch: Patcher) -> None:
-    """Units are promised without a WHERE that asks whether they are there."""
+    """Promise units without a WHERE that asks whether they are there."""
     from catalog import stock
     from catalog.models import Variant
 
@@ -101,14 +101,14 @@ def holds_by_read_and_save(patch: Patcher, between: Callable[[], object] = lambd
 
 
 def locks_in_the_order_of_the_lines(patch: Patcher) -> None:
-    """Variants are changed as the basket names them, not in the order of their primary keys."""
+    """Change variants as the basket names them, not in the order of their primary keys."""
     from catalog import stock
 
     patch.setitem(vars(stock), "sorted", list)
 
 
 def sells_codes_before_the_stock(patch: Patcher) -> None:
-    """Codes are chosen before the row of their variant is changed, which is what keeps rivals out."""
+    """Choose codes before changing the row of their variant, which is what keeps rivals out."""
     from catalog import stock
 
     sell_codes, consume = stock.sell_codes, stock.consume
@@ -160,7 +160,7 @@ def without_constraint(model: type[models.Model], name: str) -> Iterator[None]:
 
 
 def _definition(table: str, name: str) -> tuple[str, str]:
-    """How the constraint, or the index that is one, is dropped and made again (PostgreSQL)."""
+    """Return the SQL that drops the constraint, or the index that is one, and makes it again (PostgreSQL)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [name])
         if found := cursor.fetchone():
@@ -178,7 +178,7 @@ def _execute(sql: str) -> None:
 
 
 def _everywhere(patch: Patcher, name: str, original: object, replacement: object) -> None:
-    """Wherever it was imported by name."""
+    """Replace it wherever it was imported by name."""
     for module in [m for n, m in sys.modules.items() if n.startswith("payments.")]:
         if getattr(module, name, None) is original:
             patch.setattr(module, name, replacement)

@@ -30,14 +30,14 @@ class Stage:
 
     @contextmanager
     def holding(self, rows: models.QuerySet[Any]) -> Iterator[None]:
-        """Nobody can change these rows for as long as this lasts."""
+        """Let nobody change these rows for as long as this lasts."""
         with transaction.atomic(durable=True):
             assert list(rows.select_for_update()), "nothing to hold"
             yield
 
     @contextmanager
     def closed(self, model: type[models.Model], *, to: str = "writers") -> Iterator[None]:
-        """Nobody can write to the table for as long as this lasts, or (`to="everybody"`) even read it."""
+        """Let nobody write to the table for as long as this lasts, or (`to="everybody"`) even read it."""
         mode = {"writers": "SHARE", "everybody": "ACCESS EXCLUSIVE"}[to]
         with transaction.atomic(durable=True), connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {model._meta.db_table} IN {mode} MODE")

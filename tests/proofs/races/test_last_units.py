@@ -32,7 +32,7 @@ BUYERS, UNITS = 20, 10  # `shelf` has ten mugs
 
 @pytest.fixture
 def tapped(alice: Page, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Page, str]]:
-    """Every buyer has ordered one of ten mugs, and the wallet asks for approval."""
+    """Have every buyer order one of ten mugs, up to the wallet's call for approval."""
     monkeypatch.setattr(protocol, "CALLBACK_SECONDS", 60)
     pages = [Page(alice.pi, f"buyer{n}").sign_in() for n in range(BUYERS)]
     return [(page, page.create_payment(page.order({"mug": 1}))) for page in pages]

@@ -60,7 +60,7 @@ def make_due(identifier: str) -> None:
 
 
 def reconciler_of(identifier: str) -> Actor:
-    """One that has claimed the payment already: a claim passes by what somebody else has locked."""
+    """Return a reconciler that has already claimed the payment: a claim skips what others have locked."""
     payment = PiPayment.objects.get(identifier=identifier)
     return partial(reconciliation._settle_one, payment, by=RECONCILER)
 
@@ -376,7 +376,7 @@ def test_codes_chosen_before_the_stock_is_changed_are_chosen_twice(
 
 
 def opposite_baskets(one: Page, other: Page) -> list[Actor]:
-    """Two orders of the same three goods; the lines of one are in the opposite order."""
+    """Place two orders of the same three goods; the lines of one are in the opposite order."""
     skus = [variant(product(name), sku=name, on_hand=9).sku for name in ("Aa", "Bb", "Cc")]
     actors = []
     for buyer, in_this_order in ((one, (0, 2, 1)), (other, (1, 2, 0))):
@@ -387,7 +387,7 @@ def opposite_baskets(one: Page, other: Page) -> list[Actor]:
 
 
 def rewrite_lines(reference: str, skus: list[str]) -> None:
-    """Lines are written in the order of their variants; another order must do no harm either."""
+    """Write the lines in another order than that of their variants, which must do no harm either."""
     lines = {line.variant.sku: line for line in OrderLine.objects.filter(order__reference=reference)}
     OrderLine.objects.filter(order__reference=reference).delete()
     for sku in skus:
@@ -414,7 +414,7 @@ def test_opposite_baskets_locked_in_the_order_of_their_lines_deadlock(
 
 
 def save_small_and_restock_large(admin_user: User, forms: str) -> Actor:
-    """Staff save the page of a product, as it stands or with its forms in the opposite order."""
+    """Save the page of a product as staff, as it stands or with its forms in the opposite order."""
     browser = Client(raise_request_exception=False)
     browser.force_login(admin_user)
     page = page_of(row("small").get().product)
@@ -443,7 +443,7 @@ def test_the_page_of_a_product_waits_for_who_buys_two_of_its_variants(
 
 
 def refusals(*steps: Actor) -> list[Actor]:
-    """Each returns the name of its refusal, if it is refused."""
+    """Have each step return the name of its refusal, if it is refused."""
 
     def told(step: Actor) -> object:
         try:

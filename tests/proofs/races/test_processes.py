@@ -198,7 +198,7 @@ def signed_and_due(served: Served) -> list[str]:
 
 
 def reconcilers(served: Served, stage: Stage, count: int, *command: str) -> list[subprocess.Popen[str]]:
-    """So many processes, all of which have reached their first claim when this returns."""
+    """Start so many processes; return when all of them have reached their first claim."""
     with stage.closed(PiPayment, to="everybody"):
         started = [
             subprocess.Popen(
@@ -215,7 +215,7 @@ def reconcilers(served: Served, stage: Stage, count: int, *command: str) -> list
 
 
 def looked_at(started: list[subprocess.Popen[str]]) -> list[int]:
-    """How many payments each has looked at."""
+    """Return how many payments each has looked at."""
     printed = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0] * len(started), printed
     return [int(count) for text in printed for count in re.findall(r"(\d+) payments looked at", text)]

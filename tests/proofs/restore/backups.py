@@ -58,7 +58,7 @@ class Commands:
                 raise AssertionError(f"nobody here knows how to do this: {line}")
 
     def _in_a_shell(self, line: str) -> None:
-        """In the place of the real names, those of this test's database and files."""
+        """Run the line in a shell, with the database and files of this test in place of the real names."""
         name = str(connection.settings_dict["NAME"])
         line = line.replace("var/pistore.sqlite3", name).replace("/srv/backup", str(self.folder))
         line = line.replace("--dbname=pistore", f"--dbname={name}")
@@ -85,7 +85,7 @@ def manage(*arguments: str) -> Told:
 
 
 def close_all() -> None:
-    """No connection may outlive the database that it was opened to, also none in a pool."""
+    """Close all connections, also those in a pool: none may outlive the database it was opened to."""
     for each in connections.all():
         each.close()
         if each.vendor == "postgresql":

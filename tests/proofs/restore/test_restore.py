@@ -125,7 +125,7 @@ class Night:
         self.codes = handed_out() - self.codes
 
     def restore(self, *, without: str = "") -> list[Told]:
-        """Everything that the document says after a restore, with what its commands told."""
+        """Do everything that the document says after a restore, and return what its commands told."""
         steps = commands_of("### After a restore", self.folder)
         told = []
         for each in steps.run(moment=self.since, codes=f"voucher {WITHDRAWN}", without=without):
@@ -171,7 +171,7 @@ def differences(told: list[Told]) -> list[str]:
 
 
 def rows(tables: dict[str, list[dict[str, Any]]], identifier: str) -> list[dict[str, Any]]:
-    """Of one payment: itself and its events."""
+    """Return the row of one payment and its events."""
     [payment] = [row for row in tables["PiPayment"] if row["identifier"] == identifier]
     return [payment, *(row for row in tables["Event"] if row["payment_id"] == payment["id"])]
 
