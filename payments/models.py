@@ -34,7 +34,7 @@ REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTWXY"
 
 
 def new_reference() -> str:
-    """Return a reference like `K7QD-M4XP-9R`: 45 bits of chance, so nobody meets another's by trying."""
+    """Return a reference like `K7QD-M4XP-9R`: 45 random bits, so that nobody can guess another's."""
     letters = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(10))
     return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
 
@@ -57,14 +57,14 @@ class Pioneer(models.Model):
     def __str__(self) -> str:
         return self.username or self.uid
 
-    # What DRF asks of whoever is signed in.
+    # What DRF expects of whoever is signed in.
     is_authenticated = True
 
 
 class WithNotice(models.Model):
     """What staff should know about a row: from the shop (`notice`), and from each other (`attention`).
 
-    Neither blocks anything. The shop never touches `attention`, whatever it says.
+    Neither blocks anything. The shop never changes `attention`.
     """
 
     notice = models.CharField(max_length=20, choices=Notice, blank=True, editable=False)
@@ -142,7 +142,7 @@ class Order(WithNotice):
         return reverse("order", args=[self.reference])
 
     def quantities(self) -> dict[int, int]:
-        """Return variant primary key -> units; what `catalog.stock` takes."""
+        """Return the units of each variant, by primary key: what `catalog.stock` takes."""
         return {line.variant_id: line.quantity for line in self.lines.all()}
 
 
@@ -178,7 +178,7 @@ class OrderLine(models.Model):
 
 
 class DeliveredCode(models.Model):
-    """Which unit of which order received a code. A code can be handed out once only."""
+    """A code that was handed out for a line of an order. No code can be handed out twice."""
 
     line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="codes")
     code = models.OneToOneField(DeliveryCode, on_delete=models.PROTECT, related_name="+")
@@ -194,7 +194,7 @@ class PiPayment(WithNotice):
     """A payment from a pioneer to this app, as Pi's own record last showed it.
 
     Nothing in here comes from a browser. `order` is empty for an orphan: a payment that names no order of
-    its payer. Outgoing payments are refunds and live there.
+    its payer. Outgoing payments are refunds, and have a table of their own.
     """
 
     identifier = models.CharField(

@@ -1,4 +1,4 @@
-"""The one place where a status changes, and where the story of every change is written.
+"""The one place where a status changes, and where the event of every change is written.
 
 `move` is one UPDATE whose WHERE names the status just read. If no row changed, somebody was faster; a read
 followed by `save()` would have overwritten them.
@@ -35,21 +35,21 @@ class Author:
 
 
 class IllegalMove(Exception):
-    """The table of moves does not allow this change. A mistake of ours; nothing was changed."""
+    """The table of moves does not allow this change: a bug of ours. Nothing was changed."""
 
 
 class NoTransaction(RuntimeError):
-    """A status would have changed without its event in the same commit. Our mistake; nothing was changed."""
+    """A status would have changed without its event in the same commit: a bug of ours. Nothing changed."""
 
 
 class Overtaken(Exception):
-    """The status was changed by somebody else since it was read. Look again at what is true."""
+    """Somebody else has changed the status since it was read. Read it again before deciding."""
 
 
 def move(subject: Subject, to: str, *, by: Author, note: str = "", **values: Any) -> None:
-    """This will change the status of `subject` (and `values` with it) and write the event.
+    """Change the status of `subject` (and `values` with it) and write the event.
 
-    Must run inside a transaction. Raises IllegalMove when the table forbids it, Overtaken when the row no
+    Must run inside a transaction. Raise IllegalMove when the table forbids it, Overtaken when the row no
     longer has the status that `subject` was read with.
     """
     if not transaction.get_connection().in_atomic_block:
@@ -66,14 +66,14 @@ def move(subject: Subject, to: str, *, by: Author, note: str = "", **values: Any
 
 
 def begin(subject: Subject, *, by: Author, note: str = "") -> None:
-    """This will write the first event of a row that was just inserted, in the same transaction."""
+    """Write the first event of a row that was just inserted, in the same transaction."""
     record(subject, EventKind.MOVED, by=by, after=subject.status, note=note)
 
 
 def record(
     subject: Subject, kind: EventKind, *, by: Author, before: str = "", after: str = "", note: str = ""
 ) -> None:
-    """This will append one event. `note` is cut to 500 characters and stripped of what SQL cannot hold."""
+    """Append one event. `note` is cut to 500 characters and stripped of what the database cannot hold."""
     name = {Order: "order", PiPayment: "payment", Refund: "refund"}[type(subject)]
     Event.objects.create(
         **{name: subject},
@@ -93,10 +93,10 @@ def clean(text: str) -> str:
 
 @contextmanager
 def locked(payment: PiPayment) -> Iterator[tuple[PiPayment, Order | None]]:
-    """This will open a transaction in which nobody else changes this payment or its order.
+    """Open a transaction in which nobody else can change this payment or its order.
 
-    Rows are always locked in the order payment, order, refunds, variants, so nobody waits in a circle. The
-    yielded rows are read afresh: decide on them, not on what was known before.
+    Rows are always locked in the order payment, order, refunds, variants, which avoids deadlocks. The yielded
+    rows are read afresh: decide by them, not by what was known before.
     """
     with transaction.atomic(durable=True):
         fresh = PiPayment.objects.select_for_update(no_key=True).get(pk=payment.pk)

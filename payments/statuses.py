@@ -24,7 +24,7 @@ ORDER_MOVES: dict[str, frozenset[str]] = {
     OrderStatus.PENDING: frozenset(
         {
             OrderStatus.RESERVED,
-            OrderStatus.PAID,  # late money
+            OrderStatus.PAID,  # paid late
             OrderStatus.EXPIRED,
             OrderStatus.CANCELLED,
             OrderStatus.NEEDS_REVIEW,
@@ -64,7 +64,7 @@ class Notice(models.TextChoices):
     """What the shop itself tells staff about an order or a payment.
 
     The sentences may be reworded and translated at any time: code decides by the value alone. What people
-    write to each other stands in `attention`, which the shop never touches.
+    write to each other is in `attention`, which the shop never changes.
     """
 
     NOT_SHOWN = "not_shown", "Pi does not show it any more."
@@ -80,7 +80,7 @@ class Notice(models.TextChoices):
     UNUSABLE_MONEY = "unusable_money", "Money arrived that it cannot use; a refund is requested."
 
 
-# These hold only until Pi gives a clear answer, and give way to all others.
+# These last only until Pi gives a clear answer, and any other notice replaces them.
 PASSING_NOTICES = (Notice.NOT_SHOWN, Notice.PI_REFUSES, Notice.NOT_MOVED, Notice.UNANSWERED)
 
 
@@ -94,8 +94,8 @@ class PaymentStatus(models.TextChoices):
     FAILED = "failed", "Pi does not verify the transaction"
 
 
-# Pi's flags are folded forward only. A transaction wins over everything that was thought before it, and
-# completed money over everything else.
+# Pi's flags only ever move a payment forward. A transaction overrides whatever was assumed before, and
+# completed money overrides everything else.
 PAYMENT_MOVES: dict[str, frozenset[str]] = {
     PaymentStatus.CREATED: frozenset(
         {
@@ -122,9 +122,9 @@ PAYMENT_MOVES: dict[str, frozenset[str]] = {
     PaymentStatus.COMPLETED: frozenset(),
 }
 
-# One order has at most one payment in these: Pi may take the buyer's signature for it at any moment.
+# An order has at most one payment in these: Pi may take the buyer's signature for it at any moment.
 LIVE = (PaymentStatus.APPROVING, PaymentStatus.APPROVED)
-# Nothing is signed yet, as far as we know; and everything that is not at an end.
+# OPEN: not signed yet, as far as we know. UNFINISHED: everything that has not ended.
 OPEN = (PaymentStatus.CREATED, *LIVE)
 UNFINISHED = (*OPEN, PaymentStatus.SUBMITTED)
 
@@ -164,7 +164,7 @@ REFUND_UNDER_WAY = (
 
 
 class Cause(models.TextChoices):
-    """Through which entry point a change came; the value stands in its event."""
+    """The entry point through which a change came, as its event names it."""
 
     PLACE_ORDER = "place_order"
     APPROVE = "approve"

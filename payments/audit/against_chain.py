@@ -1,8 +1,8 @@
-"""Our payments, compared with the chain: the one list of them that nobody can forget. Reads only.
+"""Our payments, compared with the chain: the one list of them that cannot be lost. Reads only.
 
 Every transaction to our wallet carries the identifier of its payment as its memo. Pi's API lists no incoming
-payments, so after a restore this is how those are found that our database has never seen. A memo proves
-nothing, because anybody can write one; whether there is such a payment, Pi says.
+payments, so after a restore this is how we find payments that our database has never seen. A memo proves
+nothing, because anybody can write one; only Pi can say whether there is such a payment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Pause = Callable[[], None]
 
 
 def entries_since(moment: datetime, *, pause: Pause) -> Iterator[ChainEntry]:
-    """This will turn the pages of our wallet's list, the newest first, back to that moment."""
+    """Yield the transactions of our wallet since `moment`, newest first, calling `pause` before each page."""
     older_than = ""
     while True:
         pause()
@@ -42,17 +42,17 @@ def entries_since(moment: datetime, *, pause: Pause) -> Iterator[ChainEntry]:
 
 
 def names_a_payment(entry: ChainEntry) -> bool:
-    """Say whether the memo has the shape of an identifier."""
+    """Return whether it succeeded and its memo has the shape of an identifier."""
     return entry.successful and re.fullmatch(IDENTIFIER, entry.memo) is not None
 
 
 def came_in(entry: ChainEntry) -> bool:
-    """Say whether somebody else sent it."""
+    """Return whether somebody else sent it."""
     return entry.source != settings.PI_WALLET_ADDRESS
 
 
 def is_known(entry: ChainEntry) -> bool:
-    """Say whether our records have the transaction already, as money that came or as a refund."""
+    """Return whether our records have the transaction already, as money that came in or as a refund."""
     if came_in(entry):
         came = PiPayment.objects.filter(status=PaymentStatus.COMPLETED)
         return came.filter(identifier=entry.memo, txid=entry.txid).exists()
@@ -60,9 +60,9 @@ def is_known(entry: ChainEntry) -> bool:
 
 
 def compare_since(moment: datetime, *, pause: Pause) -> Iterator[Comparison]:
-    """This will compare every transaction that names a payment with our records, resting before questions.
+    """Compare every transaction that names a payment with our records, calling `pause` before each call.
 
-    Raises PiUnclear when the chain itself gives no usable answer.
+    Raise PiUnclear when the chain itself gives no usable answer.
     """
     for entry in entries_since(moment, pause=pause):
         if names_a_payment(entry):
@@ -89,9 +89,9 @@ def _compare(entry: ChainEntry, *, pause: Pause) -> Comparison:
 
 def _judge(payment: PiPayment, entry: ChainEntry) -> tuple[Verdict, str]:
     if payment.status == PaymentStatus.COMPLETED:
-        # The first is its money. The second is somebody's joke, or was paid by hand; Pi counts one.
+        # The first is its money. The second was sent by hand, or as a joke; Pi counts only one.
         return Verdict.NOTE, f"a second transaction names it: {entry.txid}"
-    # What is over at Pi, or has failed there, will not come by itself.
-    comes = payment.status in UNFINISHED
-    verdict = under_way_or_different(payment) if comes else Verdict.DIFFERENT
+    # The money of a payment that was cancelled or has failed will not be recorded by itself.
+    is_open = payment.status in UNFINISHED
+    verdict = under_way_or_different(payment) if is_open else Verdict.DIFFERENT
     return verdict, f"is {payment.status} here, but the chain shows that it was paid"

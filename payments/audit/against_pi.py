@@ -16,16 +16,16 @@ from payments.statuses import PaymentStatus
 
 SECONDS_PER_ANSWER = 10
 ROWS_AT_ONCE = 200
-# So many without an answer, one after the other, say that Pi cannot be asked now.
+# Give up after this many consecutive failures.
 MAX_FAILURES = 5
 
 
 class Verdict(enum.Enum):
     SAME = "the same"
-    UNDER_WAY = "under way"  # Pi is ahead of us, and reconcile_payments is about to look
+    UNDER_WAY = "under way"  # Pi is ahead of us, and reconcile_payments is about to check
     DIFFERENT = "different"
     NOT_ASKED = "not asked"
-    NOTE = "a note"  # nothing is wrong with our records, and staff should know
+    NOTE = "a note"  # nothing is wrong with our records, but staff should know
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Comparison:
 
 
 def compare_all(*, pause: Callable[[], None]) -> Iterator[Comparison]:
-    """This will compare every payment, resting before each, and go on when one cannot be asked about."""
+    """Compare every payment, calling `pause` before each, and go on when Pi does not answer about one."""
     failures = 0
     for payment in _one_by_one():
         if failures >= MAX_FAILURES:
@@ -56,7 +56,7 @@ def compare_all(*, pause: Callable[[], None]) -> Iterator[Comparison]:
 
 
 def compare(payment: PiPayment) -> Comparison:
-    """This will ask Pi about one payment and say whether our row agrees."""
+    """Ask Pi about one payment and return whether our row agrees."""
     while True:
         try:
             shown = look_up(payment.identifier)
@@ -65,12 +65,12 @@ def compare(payment: PiPayment) -> Comparison:
         now = PiPayment.objects.get(pk=payment.pk)
         if now.status == payment.status:
             return _judge(now, shown)
-        # It moved while Pi was asked, so the answer may be of before or of after.
+        # It moved while Pi was asked, so the answer may be older or newer than the move.
         payment = now
 
 
 def look_up(identifier: str) -> PaymentRecord | None:
-    """This will return Pi's record of the payment; None when Pi knows none of this app. Raises PiError."""
+    """Return Pi's record of the payment; None when this app has no such payment. Raise PiError."""
     try:
         return PiClient(seconds=SECONDS_PER_ANSWER).get_payment(identifier)
     except PiRefused as refusal:
@@ -81,9 +81,9 @@ def look_up(identifier: str) -> PaymentRecord | None:
 
 def _judge(payment: PiPayment, shown: PaymentRecord | None) -> Comparison:
     if shown is None:
-        # What was cancelled can be forgotten; staff closed it, or Pi cleans up.
-        is_over = payment.status == PaymentStatus.CANCELLED
-        return Comparison(payment.identifier, *((Verdict.SAME, "") if is_over else _unknown(payment)))
+        # A cancelled payment may be missing at Pi: staff closed it, or Pi has cleaned up.
+        is_cancelled = payment.status == PaymentStatus.CANCELLED
+        return Comparison(payment.identifier, *((Verdict.SAME, "") if is_cancelled else _unknown(payment)))
     facts = _wrong_facts(payment, shown)
     if facts:
         return Comparison(payment.identifier, Verdict.DIFFERENT, facts)
@@ -97,8 +97,8 @@ def _judge(payment: PiPayment, shown: PaymentRecord | None) -> Comparison:
 
 
 def under_way_or_different(payment: PiPayment) -> Verdict:
-    """Where Pi or the chain is further than we are: whether the sweeper is about to see it. One with a
-    notice was looked at before, to no end, and each look only moves the next one ahead."""
+    """Return whether `reconcile_payments` is about to catch up with Pi or the chain. It has already tried in
+    vain where there is a notice, and every try only postpones the next."""
     soon = payment.next_check_at is not None and payment.next_check_at > overdue_before(timezone.now())
     return Verdict.UNDER_WAY if soon and not payment.notice else Verdict.DIFFERENT
 
@@ -141,7 +141,7 @@ def _in_words(shown: PaymentRecord) -> str:
 
 
 def _compare_outgoing() -> Iterator[Comparison]:
-    """What Pi lists as going out of this app must be a refund of ours. It is never touched from here."""
+    """Compare the payments that Pi lists as going out of this app with our refunds. Change nothing at Pi."""
     try:
         unfinished = PiClient(seconds=SECONDS_PER_ANSWER).incomplete_server_payments()
     except PiError as problem:
@@ -149,12 +149,12 @@ def _compare_outgoing() -> Iterator[Comparison]:
         return
     for shown in unfinished:
         known = Refund.objects.filter(identifier=shown.identifier).exists()
-        text = f"{in_pi(shown.amount)} go out to {shown.user_uid}, and no refund of ours knows it"
+        text = f"{in_pi(shown.amount)} go out to {shown.user_uid}, but none of our refunds matches"
         yield Comparison(shown.identifier, *((Verdict.SAME, "") if known else (Verdict.DIFFERENT, text)))
 
 
 def _one_by_one() -> Iterator[PiPayment]:
-    """In short reads, because no connection is held while Pi is asked."""
+    """Yield every payment, in short reads: no connection is held while Pi is asked."""
     last = 0
     while page := list(PiPayment.objects.filter(pk__gt=last).order_by("pk")[:ROWS_AT_ONCE]):
         yield from page

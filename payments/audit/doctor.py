@@ -1,4 +1,4 @@
-"""Is this shop ready to take Pi? Each question gets one finding: green, yellow or red, and what to do then.
+"""Is this shop ready to take Pi? Each check yields one finding: green, yellow or red, and advice.
 
 Asks Pi, the chain, the database, the files and the shop's own pages; changes nothing.
 """
@@ -46,7 +46,7 @@ class Colour(enum.Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer to one question. `advice` says what to do where it is not green."""
+    """The result of one check. `advice` says what to do when it is not green."""
 
     colour: Colour
     text: str
@@ -69,7 +69,7 @@ Look = Callable[[str], Page]
 
 
 def examine(look: Look) -> Iterator[Finding]:
-    """This will answer every question, one after the other; `look` fetches a page of the shop."""
+    """Run every check in turn and yield its finding; `look` fetches a page of the shop."""
     database = database_is_ready()
     yield database
     yield debug_is_off()
@@ -129,7 +129,7 @@ def sandbox_is_off() -> Finding:
 
 
 def last_payment_was_ours() -> Finding:
-    """Pi, not we, decides where the money goes: by our key, and by the wallet that is connected."""
+    """Check where the last money went: our key and the connected wallet decide that, not our settings."""
     last = PiPayment.objects.order_by("-pk").first()
     if last is None:
         return _yellow("Nobody has paid yet.", "Buy something for a little Pi.")
@@ -145,13 +145,13 @@ def last_payment_was_ours() -> Finding:
 def somebody_reconciles() -> Finding:
     overdue = reconciliation.overdue_checks().count()
     if overdue:
-        text = f"{overdue} payments wait for a check that is long due."
+        text = f"{overdue} payments are overdue for a check."
         return _red(text, "Run manage.py reconcile_payments every minute; see whether it reaches Pi.")
-    return _green("No payment waits for a check that is long due.")
+    return _green("No payment is overdue for a check.")
 
 
 def files_are_there() -> Finding:
-    """Also of what is no longer published: whoever has bought it may come back for it."""
+    """Check the files of all downloads, also unpublished ones: whoever bought one may come back for it."""
     sold = Variant.objects.filter(delivery=Delivery.DOWNLOAD).exclude(file="").order_by("sku")
     missing = [variant.sku for variant in sold if not variant.file_is_there]
     if missing:
@@ -166,7 +166,7 @@ def files_are_there() -> Finding:
 
 
 def key_works() -> Finding:
-    """A right key is told that a payment which nobody made does not exist."""
+    """Ask for a payment that nobody made: with the right key, Pi says that it does not exist."""
     nobodys = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(28))
     try:
         PiClient(seconds=SECONDS).get_payment(nobodys)
@@ -200,7 +200,9 @@ def wallet_exists() -> Finding:
     try:
         exists = Horizon(seconds=SECONDS).has_wallet(settings.PI_WALLET_ADDRESS)
     except PiError as problem:
-        return _red(f"The chain does not tell of our wallet ({problem}).", "Try again in a minute.")
+        return _red(
+            f"The chain gives no clear answer about our wallet ({problem}).", "Try again in a minute."
+        )
     if not exists:
         text = f"The wallet {settings.PI_WALLET_ADDRESS} does not exist on {settings.PI_NETWORK}."
         return _red(
@@ -259,7 +261,7 @@ def admin_cannot_be_framed(look: Look) -> Finding:
 
 
 def in_process(path: str) -> Page:
-    """This will fetch a page from this very code, as if by https, with nothing in front of it."""
+    """Fetch a page inside this process, as if by https, with nothing in front of it."""
     host = settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else "localhost"
     client = Client(raise_request_exception=False)
     response = client.get(path, secure=True, headers={"host": "localhost" if host == "*" else host})
@@ -267,9 +269,8 @@ def in_process(path: str) -> Page:
 
 
 def at(url: str) -> Look:
-    """Return what fetches a page from the shop's public address, through everything that is in front of it.
-
-    It raises OSError when there is no answer.
+    """Return a function that fetches a page from the shop's public address, through whatever is in front of
+    it, and raises OSError when there is no answer.
     """
 
     def look(path: str) -> Page:
@@ -280,7 +281,7 @@ def at(url: str) -> Look:
 
 
 def _frame_ancestors(page: Page) -> list[set[str]]:
-    """Of every policy that says so: a proxy may have added a second one, and then both must allow."""
+    """Return the frame-ancestors of each policy: a proxy may add a second one, and then both must allow."""
     policies = page.headers.get("Content-Security-Policy", "").split(",")
     directives = [directive.split() for policy in policies for directive in policy.split(";")]
     return [set(values) for name, *values in filter(None, directives) if name == "frame-ancestors"]
@@ -302,7 +303,7 @@ def _red(text: str, advice: str) -> Finding:
 
 
 def _red_in_a_shop(text: str, advice: str) -> Finding:
-    """The demo, which talks to a simulated Pi on this machine, may be a little unhealthy."""
+    """Return red, or yellow in the demo, which talks to a simulated Pi on this machine."""
     is_demo = settings.DEBUG and urlsplit(settings.PI_API_URL).scheme != "https"
     return _yellow(text, advice) if is_demo else _red(text, advice)
 

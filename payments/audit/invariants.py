@@ -1,4 +1,4 @@
-"""What must hold after every step, looked for in the database: each function yields where it does not.
+"""What must hold after every step, checked in the database: each function yields where it does not.
 
     1  stock      the counts are right, and units are conserved
     2  promises   no unit is promised to two orders
@@ -6,9 +6,9 @@
     4  money      no completed payment is forgotten, and never goods and money back
     5  refunds    no order is paid unless Pi said so; no refund exceeds its payment or is sent twice
     6  holds      no payment that could still be paid has lost its goods
-    7  events     the status of everything is the fold of its events
+    7  events     every status follows from its events
 
-Reads only, in constant memory. Run it inside `snapshot`, or a shop at work looks different at every query.
+Reads only, in constant memory. Run it inside `snapshot`, because a busy shop changes between two queries.
 Money is summed in Python, because SQLite adds decimals as floats.
 """
 
@@ -73,20 +73,20 @@ class Difference:
 
 
 def differences() -> Iterator[Difference]:
-    """This will yield everything in the database that breaks one of the seven promises."""
+    """Yield everything in the database that breaks one of the seven promises."""
     for check in CHECKS:
         yield from check()
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """This will show one moment of the database for as long as it lasts, and keep nobody from writing."""
+    """Read the database as it is at one moment, without keeping anybody from writing."""
     if connection.vendor == "postgresql":
         with transaction.atomic(durable=True), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
         return
-    # Django would begin with the one write lock that SQLite has, and stop the shop meanwhile.
+    # Django would begin by taking SQLite's only write lock, and stop the shop meanwhile.
     with connection.cursor() as cursor:
         cursor.execute("BEGIN DEFERRED")
         try:
@@ -201,7 +201,7 @@ def delivered_once_and_whole() -> Iterator[Difference]:
 
 
 def no_payment_forgotten() -> Iterator[Difference]:
-    """Money that no order uses is on its way back, or staff rejected that by name."""
+    """Money that no order uses is on its way back, or staff rejected its refund by name."""
     unused = PiPayment.objects.filter(status=PaymentStatus.COMPLETED).exclude(order__status__in=WITH_GOODS)
     for payment in unused.prefetch_related("refunds").order_by("pk").iterator(ROWS_AT_ONCE):
         rejected = any(refund.status == RefundStatus.REJECTED for refund in payment.refunds.all())
@@ -212,13 +212,13 @@ def no_payment_forgotten() -> Iterator[Difference]:
 
 
 def no_order_overpaid_in_silence() -> Iterator[Difference]:
-    """Of what came for an order that has its goods, only its total is without a refund asked for."""
+    """Whatever came beyond the total of a paid order has a refund requested."""
     orders = Order.objects.filter(status__in=WITH_GOODS).prefetch_related("payments__refunds")
     for order in orders.order_by("pk").iterator(ROWS_AT_ONCE):
         over = paid(p for p in order.payments.all() if not _is_decided(p)) - order.total
         if over > 0:
             yield Difference(
-                4, f"order {order}", f"is overpaid by {in_pi(over)}, and nobody asked for a refund"
+                4, f"order {order}", f"is overpaid by {in_pi(over)}, and nobody requested a refund"
             )
 
 
@@ -303,7 +303,7 @@ def no_transaction_cancelled() -> Iterator[Difference]:
 
 
 def nothing_released_that_could_be_paid() -> Iterator[Difference]:
-    """Signed after Pi had cancelled it: then the goods had rightly gone back before."""
+    """Except what was signed after Pi had cancelled it: those goods had rightly gone back before."""
     was_cancelled = Event.objects.filter(payment=OuterRef("pk"), after=PaymentStatus.CANCELLED)
     signed = Q(status=PaymentStatus.SUBMITTED, held_at__isnull=False) & ~Q(Exists(was_cancelled))
     payments = PiPayment.objects.filter(Q(status__in=LIVE) | signed).filter(holds=None)
@@ -315,7 +315,7 @@ def nothing_released_that_could_be_paid() -> Iterator[Difference]:
 def whatever_is_unfinished_is_looked_at() -> Iterator[Difference]:
     payments = PiPayment.objects.filter(status__in=UNFINISHED, next_check_at=None)
     for payment in payments.order_by("pk").iterator():
-        yield Difference(6, f"payment {payment}", f"is {payment.status}, and nobody will look at it again")
+        yield Difference(6, f"payment {payment}", f"is {payment.status}, but will never be checked again")
 
 
 def nothing_held_for_what_is_over() -> Iterator[Difference]:
@@ -331,24 +331,26 @@ def nothing_held_for_what_is_over() -> Iterator[Difference]:
 
 
 def orders_are_their_events() -> Iterator[Difference]:
-    return _folded(Order, "order", "reference")
+    return _replayed(Order, "order", "reference")
 
 
 def payments_are_their_events() -> Iterator[Difference]:
-    return _folded(PiPayment, "payment", "identifier")
+    return _replayed(PiPayment, "payment", "identifier")
 
 
 def refunds_are_their_events() -> Iterator[Difference]:
-    return _folded(Refund, "refund", "pk")
+    return _replayed(Refund, "refund", "pk")
 
 
 def every_event_has_an_author() -> Iterator[Difference]:
     for event in Event.objects.filter(Q(actor="") | Q(cause="")).iterator():
-        yield Difference(7, f"event {event.pk}", f"“{event}” does not say who did it, and by which door")
+        yield Difference(
+            7, f"event {event.pk}", f"“{event}” does not say who did it, and through which entry point"
+        )
 
 
-def _folded(model: type[Subject], name: str, label: str) -> Iterator[Difference]:
-    """Both are read in the order of the subject's key, side by side, each once."""
+def _replayed(model: type[Subject], name: str, label: str) -> Iterator[Difference]:
+    """Replay the events. Rows and events are read side by side, each once, in the order of the row's key."""
     moves = Event.objects.filter(kind=EventKind.MOVED).exclude(**{name: None}).order_by(f"{name}_id", "pk")
     told = groupby(moves.values_list(f"{name}_id", "before", "after").iterator(), key=itemgetter(0))
     pk, history = next(told, (None, iter(())))
@@ -357,12 +359,12 @@ def _folded(model: type[Subject], name: str, label: str) -> Iterator[Difference]
         if pk == row[0]:
             steps = [(before, after) for _, before, after in history]
             pk, history = next(told, (None, iter(())))
-        problem = _unfounded(model, row[1], steps)
+        problem = _contradiction(model, row[1], steps)
         if problem:
             yield Difference(7, f"{name} {row[2]}", problem)
 
 
-def _unfounded(model: type[Subject], status: str, steps: list[tuple[str, str]]) -> str:
+def _contradiction(model: type[Subject], status: str, steps: list[tuple[str, str]]) -> str:
     if not steps:
         return f"is {status}, but no event says so"
     if steps[0] != ("", FIRST_STATUS[model]):
@@ -411,7 +413,7 @@ CHECKS: tuple[Callable[[], Iterator[Difference]], ...] = (
 )
 
 
-# What several of them ask ----------------------------------------------------------------------------
+# What several checks share ---------------------------------------------------------------------------
 
 
 def _units_of_reserved_orders() -> Coalesce:
@@ -425,17 +427,17 @@ def _lines() -> QuerySet[OrderLine]:
 
 
 def _honoured() -> Exists:
-    """Whether a named member of staff decided that the goods go out."""
+    """Return whether a named member of staff decided that the goods go out."""
     return Exists(Event.objects.filter(order=OuterRef("pk"), cause=Cause.HONOUR, after=OrderStatus.PAID))
 
 
 def _is_decided(payment: PiPayment) -> bool:
-    """Whether its money goes back, or staff have rejected what the shop asked for of its own accord."""
+    """Return whether its money goes back, or staff rejected the refund that the shop itself requested."""
     return any(
         refund.status in COUNTED or refund.origin == RefundOrigin.SHOP for refund in payment.refunds.all()
     )
 
 
 def _back(order: Order, statuses: Container[str]) -> Decimal:
-    """Of an order whose payments and their refunds are prefetched."""
+    """Return how much is refunded. The order's payments and their refunds must be prefetched."""
     return sum((refunded(payment.refunds.all(), statuses) for payment in order.payments.all()), Decimal(0))

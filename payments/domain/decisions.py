@@ -1,13 +1,13 @@
 """What a member of staff decides by name. Each decision is one commit, and its event says whose it was.
 
-    honour         hand the goods of an order in review over after all
-    ship           the parcels of a paid order have left the house
-    close_missing  give a payment up that Pi does not know any more
+    honour         hand over the goods of an order in review after all
+    ship           note that the parcels of a paid order have left
+    close_missing  give up a payment that Pi no longer knows
     reject_refund  withdraw a refund that was only requested
 
 Rows are locked in the order payment, order, refunds, variants, as everywhere. Goods never go out while their
-money is on its way back. (Asking Pi again, cancelling an order and the clean-up are doors of `protocol`;
-a refund is requested with `refunds.flag_for_refund`.)
+money is on its way back. (Asking Pi again, cancelling an order and the clean-up are entry points of
+`protocol`; a refund is requested with `refunds.flag_for_refund`.)
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from payments.statuses import (
 
 
 class Declined(Exception):
-    """As things stand this cannot be done; the text says why, for people. Nothing was changed."""
+    """This cannot be done as things stand; the text says why, for people. Nothing was changed."""
 
 
 def honour(order: Order, *, by: Author, note: str = "") -> Order:
-    """This will make an order in review paid, and take and deliver its goods, on the word of staff.
+    """Mark an order in review paid, and take and deliver its goods, on the word of staff.
 
-    Refunds of the money that is used now are rejected in the same commit, if they were only requested or
-    have failed: a failed one could be approved again, and the money would follow the goods. No completed
-    payment is needed; the event tells how much was paid. Raises Declined when the money is on its way back,
-    the goods are gone or cannot be delivered.
+    Reject in the same commit the refunds of the money that is used now, if they were only requested or have
+    failed: a failed one could be approved again, and the money would follow the goods. No completed payment
+    is needed; the event says how much was paid. Raise Declined when the money is on its way back, or the
+    goods are gone or cannot be delivered.
     """
     try:
         with _locked(order) as case:
@@ -72,10 +72,10 @@ def honour(order: Order, *, by: Author, note: str = "") -> Order:
 
 
 def ship(order: Order, *, by: Author, note: str = "") -> Order:
-    """This will note that the parcels of a paid order have left; with nothing else waiting it is fulfilled.
+    """Note that the parcels of a paid order have left. Once nothing else waits, the order is fulfilled.
 
-    Harmless to repeat. Raises Declined when the order is not paid, or its money is on its way back or asked
-    back: unlike `honour`, this withdraws no request.
+    Harmless to repeat. Raise Declined when the order is not paid, or a refund of its money is requested or
+    under way: unlike `honour`, this withdraws no request.
     """
     with _locked(order) as case:
         if case.order.status == OrderStatus.FULFILLED:
@@ -92,11 +92,11 @@ def ship(order: Order, *, by: Author, note: str = "") -> Order:
 
 
 def close_missing(payment: PiPayment, *, pi: PiClient, by: Author, note: str = "") -> PiPayment:
-    """This will cancel a payment that Pi, asked once more, does not know, and release what it holds. One that
-    was signed has failed, and its order goes to review.
+    """Cancel a payment that Pi, asked once more, does not know, and release its goods. Mark one that was
+    signed failed, which sends its order to review.
 
-    If Pi does show it, it is settled like any other. Raises Declined when the payment is over, and PiError
-    when Pi cannot say: then nothing was changed.
+    If Pi does show it, settle it like any other. Raise Declined when the payment has ended, and PiError when
+    Pi cannot say: then nothing was changed.
     """
     if payment.status not in UNFINISHED:
         raise Declined(f"Only an open payment can be closed; this one is {_status(payment)}.")
@@ -113,9 +113,9 @@ def close_missing(payment: PiPayment, *, pi: PiClient, by: Author, note: str = "
 
 
 def reject_refund(refund: Refund, *, by: Author, note: str) -> Refund:
-    """This will withdraw a refund that was only requested; its payment is kept, for the reason in `note`.
+    """Withdraw a refund that was only requested: its payment is kept, for the reason in `note`.
 
-    Raises Declined once the refund is approved.
+    Raise Declined once the refund is approved.
     """
     with transaction.atomic(durable=True):
         PiPayment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
@@ -135,12 +135,12 @@ class _Case:
     refunds: Sequence[Refund]
 
     def decline_if_money_leaves(self) -> None:
-        """The refund of a payment that came twice does no harm; one that the goods are paid with does."""
+        """Decline while the money that pays for the goods is going back. A surplus may go back."""
         if self._is_short_without(REFUND_UNDER_WAY):
             raise Declined("Its money is on its way back to the buyer: the goods must stay here.")
 
     def decline_if_money_is_asked_back(self) -> None:
-        """A request may have been paid by hand already, and nobody can note that here."""
+        """Decline while a refund is requested: someone may have paid it by hand, which we cannot see."""
         if self._is_short_without((RefundStatus.REQUESTED, *REFUND_UNDER_WAY)):
             raise Declined(
                 "A refund of its money is requested: reject the request first, or keep the goods here."
@@ -160,7 +160,7 @@ class _Case:
         return is_short_without(statuses, self.order.total, self.payments, self.refunds)
 
     def _money_used(self) -> Sequence[PiPayment]:
-        """The one payment that is enough, if there is one: the refunds of all others stay requested."""
+        """Return the one payment that is enough, or else all: refunds of the others stay requested."""
         completed = [p for p in self.payments if p.status == PaymentStatus.COMPLETED]
         enough = [p for p in completed if p.amount - self._leaving(p) >= self.order.total]
         return [min(enough, key=lambda payment: (payment.amount, payment.pk))] if enough else completed

@@ -13,17 +13,17 @@ from payments.moves import Author, move
 from payments.statuses import OrderStatus
 
 Take = Callable[[stock.Quantities], None]
-# Hand a line over, and say whether that is done now; False leaves the line to staff.
+# Hands a line over, and returns whether that is done now; False leaves the line to staff.
 HandOver = Callable[[OrderLine], bool]
 
 
 class UnknownDelivery(Exception):
-    """Nobody has said how goods of this kind are handed over. A mistake of ours; nothing was delivered."""
+    """There is no hand-over for goods of this kind: a bug of ours. Nothing was delivered."""
 
 
 def hand_over(order: Order, take: Take, *, by: Author, note: str = "") -> None:
-    """Take the stock of every line (`stock.consume` what was held, `stock.take` what was not), mark the order
-    paid and deliver what needs no hands.
+    """Take the stock of every line (`stock.consume` if it was held, otherwise `stock.take`), mark the order
+    paid and deliver what needs no shipping.
 
     Must run inside a transaction. Raise OutOfStock, CodesMissing, FileNotFoundError or UnknownDelivery; the
     caller must then roll back.
@@ -37,7 +37,7 @@ def hand_over(order: Order, take: Take, *, by: Author, note: str = "") -> None:
 
 
 def fulfil_if_complete(order: Order, *, by: Author) -> None:
-    """Mark a paid order fulfilled once no line waits any more."""
+    """Mark a paid order fulfilled once every line is delivered."""
     if not order.lines.filter(delivered_at=None).exists():
         move(order, OrderStatus.FULFILLED, by=by)
 

@@ -32,7 +32,7 @@ def names(shown: PaymentRecord) -> str:
 
 
 def mismatch(order: Order, shown: PaymentRecord) -> str:
-    """Return the code of the first point in which the payment is not what was ordered, or nothing."""
+    """Return the code of the first difference between the payment and the order, or nothing."""
     if shown.network != settings.PI_NETWORK:
         return "network_mismatch"
     if shown.user_uid != order.pioneer.uid:
@@ -45,10 +45,10 @@ def mismatch(order: Order, shown: PaymentRecord) -> str:
 
 
 def order_for(order: Order | None, shown: PaymentRecord, *, by: Author) -> Order:
-    """Return the open order that this payment may be held for; a buy-now writes it here and now.
+    """Return the open order whose goods this payment may hold; for a buy-now, write the order first.
 
-    An order whose time is over, though nobody has closed it yet, must still be offered as it was. Must run
-    inside the transaction that holds the goods, with `order` locked. Raises Refused.
+    What an order past its time asks for must still be offered as it was. Must run inside the transaction that
+    holds the goods, with `order` locked. Raise Refused.
     """
     if order is None:
         order = _buy_now(shown, by=by)
@@ -60,7 +60,7 @@ def order_for(order: Order | None, shown: PaymentRecord, *, by: Author) -> Order
     if order.status != OrderStatus.PENDING:
         raise Refused("order_closed")
     if order.payments.filter(status=PaymentStatus.SUBMITTED).exists():
-        # Given up and signed all the same: its money is about to come, or to be doubted.
+        # Given up, but signed all the same: its money is about to arrive, or to be doubted.
         raise Refused("payment_in_progress")
     if order.expires_at <= timezone.now():
         check_still_offered(order)
@@ -68,7 +68,7 @@ def order_for(order: Order | None, shown: PaymentRecord, *, by: Author) -> Order
 
 
 def _buy_now(shown: PaymentRecord, *, by: Author) -> Order:
-    """Metadata with a `productId` instead of an order, as Pi's demo frontend sends it: for the payer whom Pi
+    """Write an order from metadata with a `productId`, as Pi's demo frontend sends it: for the payer whom Pi
     names, at our price."""
     if not isinstance(shown.metadata.get("productId"), str):
         raise Refused(_why_not_named(shown))
@@ -86,7 +86,7 @@ def _why_not_named(shown: PaymentRecord) -> str:
 
 
 def _named_sku(name: str) -> str:
-    """The sku itself, or that of the one variant of the product with this slug."""
+    """Return the sku itself, or that of the only variant of the product with this slug."""
     offered = Variant.objects.filter(product__published=True)
     if offered.filter(sku=name).exists():
         return name
@@ -100,7 +100,7 @@ def _named_sku(name: str) -> str:
 
 def _quantity(shown: PaymentRecord) -> int:
     quantity = shown.metadata.get("quantity", Decimal(1))
-    # A number from Pi's JSON is a Decimal here. Its bounds come first: nobody can compute int(1e999999999).
+    # A number from Pi's JSON is a Decimal here. Its bounds come first: int(1e999999999) would never end.
     if not isinstance(quantity, Decimal) or not 1 <= quantity <= MAX_UNITS or quantity != int(quantity):
         raise Refused("amount_mismatch")
     return int(quantity)

@@ -1,7 +1,7 @@
-"""What the shop tells staff about an order or a payment, and when it takes that back.
+"""What the shop tells staff about an order or a payment, and when it withdraws that.
 
     set_notice      staff should look at this
-    clear_notice    Pi has given a clear answer, so what was said for want of one is over
+    clear_notice    Pi has given a clear answer, so a passing notice no longer applies
     dismiss_notice  a member of staff has seen it
 
 A notice is a choice of `statuses.Notice`; code decides by it, never by its sentence.
@@ -19,7 +19,7 @@ MAX_DETAIL = 200  # characters
 
 
 def set_notice(subject: Order | PiPayment, notice: Notice, detail: str = "") -> None:
-    """Set the notice, unless one stands there that is not merely passing."""
+    """Set the notice, unless the row has one that is not merely passing."""
     is_new = (subject.notice, subject.notice_detail) != (notice, detail[:MAX_DETAIL])
     if is_new and (not subject.notice or subject.notice in PASSING_NOTICES):
         _write(subject, notice, detail[:MAX_DETAIL])
@@ -32,7 +32,7 @@ def clear_notice(subject: Order | PiPayment) -> None:
 
 
 def dismiss_notice(subject: Order | PiPayment, *, by: Author) -> None:
-    """Clear whatever notice stands there, on the word of staff; without one nothing is changed."""
+    """Clear any notice, on the word of staff, and note it on the timeline; without one, change nothing."""
     said = subject.notice_text
     with transaction.atomic(durable=True):
         if subject.notice and _write(subject, "", ""):
@@ -40,7 +40,7 @@ def dismiss_notice(subject: Order | PiPayment, *, by: Author) -> None:
 
 
 def _write(subject: Order | PiPayment, notice: str, detail: str) -> bool:
-    """Write it, unless the row has moved or got another notice meanwhile: whoever did that knows better."""
+    """Write the notice, unless the row has since moved or got another one: whoever did that knows more."""
     unchanged = type(subject)._default_manager.filter(
         pk=subject.pk, status=subject.status, notice=subject.notice, notice_detail=subject.notice_detail
     )

@@ -70,8 +70,8 @@ def write_order(
 ) -> Order:
     """Write a pending order of the skus and quantities in `basket`, at today's prices.
 
-    Holds no stock yet; OutOfStock is raised early where it is plain already. An address is kept only where
-    something is shipped. Raise Refused: `empty_basket`, `not_for_sale`, `needs_shipping`, `total_too_large`.
+    Hold no stock yet, but raise OutOfStock where it is plain already. Keep an address only where something
+    is shipped. Raise Refused: `empty_basket`, `not_for_sale`, `needs_shipping`, `total_too_large`.
     """
     variants = _for_sale(basket)
     kept = _needed_shipping(variants, shipping)
@@ -105,9 +105,9 @@ def check_still_offered(order: Order) -> None:
 
 
 def payment_to_create(order: Order) -> dict[str, Any]:
-    """Return what goes into `Pi.createPayment` as it is. By its metadata the gate finds the order again."""
+    """Return the argument of `Pi.createPayment`. The gate finds the order by its metadata."""
     return {
-        # Pi wants a JSON number. The 15 digits that a total has at most survive in a float.
+        # Pi wants a JSON number. A float holds all 15 digits that a total can have.
         "amount": float(order.total),
         "memo": f"Order {order.reference}",
         "metadata": {"order": order.reference},

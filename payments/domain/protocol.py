@@ -3,17 +3,17 @@
     place_order    Buy pressed: price and total from our catalogue
     approve        onReadyForServerApproval: the gate, the hold, then Pi may take the buyer's signature
     complete       onReadyForServerCompletion: Pi confirms the money, the goods go out
-    cancel         onCancel: a hint; look what is true
+    cancel         onCancel: a hint; check what is true
     report_error   onError: the same, and a note for staff
     recover        onIncompletePaymentFound: finish what an earlier visit left open
-    reconcile      the sweeper: the same for buyers who never come back
-    recover_paid   the chain shows that it was paid, and our records may have forgotten it
-    expire         the clean-up: orders that nobody paid
-    cancel_order   the buyer or staff gives an order up
+    reconcile      `reconcile_payments`: the same for buyers who never come back
+    recover_paid   the chain shows it as paid, and our records may lack it
+    expire         `cleanup_stale_orders`: orders that nobody paid
+    cancel_order   the buyer or staff cancel an order
     reopen         the buyer tries an expired order again
 
 They all lead to `settle`. Only Pi's own record moves a payment; what a browser sends is a hint about which
-payment to look at. Pi is never asked while a transaction is open: the intention is committed before, the
+payment to check. Pi is never asked while a transaction is open: the intention is committed before, the
 answer after. Everything here may be called twice, at once, late, or by a stranger.
 """
 
@@ -46,7 +46,7 @@ ERRORS_KEPT = 5
 
 
 class WrongCaller(Exception):
-    """The caller has proven to be somebody else than the payer. Pi was left alone."""
+    """The caller has proven to be someone other than the payer. Nothing was changed at Pi."""
 
 
 class NotCompleted(Exception):
@@ -56,7 +56,7 @@ class NotCompleted(Exception):
         super().__init__(f"payment {payment} is {payment.status}, not completed")
 
 
-# The entry points, in the order in which life calls them -------------------------------------------
+# The entry points, in the order in which a payment reaches them ---------------------------------------
 
 
 def place_order(
@@ -66,10 +66,10 @@ def place_order(
     shipping: Shipping | None = None,
     idempotency_key: str | None = None,
 ) -> Order:
-    """This will write a pending order of the skus and quantities in `basket`, at our prices. Holds nothing.
+    """Write a pending order of the skus and quantities in `basket`, at our prices. Hold no goods yet.
 
-    With a key that this pioneer has used before, the order of then is returned. Raises Refused (also
-    `idempotency_conflict`, when the basket or the address is another than then) and OutOfStock.
+    With a key that this pioneer has used before, return the earlier order. Raise Refused (also
+    `idempotency_conflict`, when the basket or the address differs from the earlier one) and OutOfStock.
     """
     by = _by(pioneer, Cause.PLACE_ORDER)
     earlier = _ordered_before(pioneer, basket, shipping, idempotency_key)
@@ -79,7 +79,7 @@ def place_order(
         with transaction.atomic(durable=True):
             return write_order(pioneer, basket, by=by, shipping=shipping, idempotency_key=idempotency_key)
     except IntegrityError:
-        # The same tap came twice at once, and the other one was faster.
+        # The same tap arrived twice at once, and the other request was faster.
         earlier = _ordered_before(pioneer, basket, shipping, idempotency_key)
         if earlier is None:
             raise
@@ -87,11 +87,11 @@ def place_order(
 
 
 def approve(identifier: str, *, caller: Pioneer | None, pi: PiClient | None = None) -> PiPayment:
-    """This will let the buyer sign, if the payment is exactly what was ordered and the goods can be held.
+    """Let the buyer sign, if the payment is exactly what was ordered and the goods can be held.
 
-    `pi` is the callback's client, where some of its time is spent already on asking whose token it is.
-    Raises WrongCaller (Pi left alone), UnknownPayment, or Refused with a code after cancelling the payment
-    at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK's repeat goes on from here.
+    `pi` is the callback's client when checking the access token has already used some of its time.
+    Raise WrongCaller (nothing is done at Pi), UnknownPayment, or Refused with a code after cancelling the
+    payment at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK's repeat resumes.
     """
     by, pi = _by(caller, Cause.APPROVE), pi or PiClient(seconds=CALLBACK_SECONDS)
     payment = _known(identifier)
@@ -114,9 +114,9 @@ def approve(identifier: str, *, caller: Pioneer | None, pi: PiClient | None = No
 
 
 def complete(identifier: str, txid: str, *, caller: Pioneer | None) -> PiPayment:
-    """This will have Pi confirm the money and hand over the goods; it returns only a completed payment.
+    """Have Pi confirm the money, then hand over the goods. Return only a completed payment.
 
-    `txid` is the browser's word: it is shown to Pi, never stored. Raises NotCompleted when Pi does not
+    `txid` is what the browser claims: it is passed to Pi, never stored. Raise NotCompleted when Pi does not
     confirm, UnknownPayment, or PiError; then the payment stays open and is completed later.
     """
     by, pi = _by(caller, Cause.COMPLETE), PiClient(seconds=CALLBACK_SECONDS)
@@ -135,14 +135,14 @@ def complete(identifier: str, txid: str, *, caller: Pioneer | None) -> PiPayment
 
 
 def cancel(identifier: str, *, caller: Pioneer | None) -> PiPayment:
-    """This will look what is true after the browser said that its buyer cancelled. A browser's word releases
-    nothing: only when Pi says cancelled too, the goods go back. Returns the payment as it is now."""
+    """Check what is true after the browser said that its buyer cancelled. The browser's word releases
+    nothing: the goods go back only when Pi says cancelled, too. Return the payment as it is now."""
     by, pi = _by(caller, Cause.CANCEL), PiClient(seconds=CALLBACK_SECONDS)
     return settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by)
 
 
 def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPayment:
-    """This will keep a short note of what the browser saw, a few per payment, and look what is true."""
+    """Keep a short note of what the browser saw, a few per payment, and check what is true."""
     by, pi = _by(caller, Cause.REPORT_ERROR), PiClient(seconds=CALLBACK_SECONDS)
     payment = _find(identifier, pi=pi, by=by)
     if payment.events.filter(cause=Cause.REPORT_ERROR, kind=EventKind.NOTED).count() < ERRORS_KEPT:
@@ -152,14 +152,14 @@ def report_error(identifier: str, text: str, *, caller: Pioneer | None) -> PiPay
 
 
 def recover(identifier: str, *, caller: Pioneer | None) -> PiPayment:
-    """This will finish a payment that an earlier visit left open: with a transaction it is completed, without
-    one it is cancelled, so that the buyer is never locked out. May come before sign-in."""
+    """Finish a payment that an earlier visit left open: complete it if it has a transaction, otherwise
+    cancel it, so that the buyer is never locked out. May be called before sign-in."""
     by, pi = _by(caller, Cause.RECOVER), PiClient(seconds=CALLBACK_SECONDS)
     return settle_unless_completed(_find(identifier, pi=pi, by=by), pi=pi, by=by, give_up=True)
 
 
 def reconcile(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
-    """This will settle one unfinished payment, and give it up when its hold is over or nobody came for it."""
+    """Settle one unfinished payment, and cancel it once its hold has expired or nobody came back for it."""
     order = payment.order
     if order is not None and order.held_by_id == payment.pk and order.reserved_until is not None:
         give_up = order.reserved_until <= timezone.now()
@@ -169,10 +169,10 @@ def reconcile(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
 
 
 def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: Author) -> PiPayment:
-    """This will settle a payment that the chain shows as paid with `txid`, whether we know it or not.
+    """Settle a payment that the chain shows as paid with `txid`, whether we know it or not.
 
-    Pi decides: it looks the transaction up itself, and refuses what is not this payment's. Raises
-    UnknownPayment when it is none of ours (anybody can write anything into a memo), or PiError.
+    Pi decides: it looks the transaction up itself, and refuses one that belongs to another payment. Raise
+    UnknownPayment when it is not ours (anybody can write anything into a memo), or PiError.
     """
     payment = settle(_find(identifier, pi=pi, by=by), pi=pi, by=by)
     if payment.txid is None:
@@ -184,9 +184,9 @@ def recover_paid(identifier: str, txid: str, *, pi: PiClient, by: Author) -> PiP
 
 
 def expire(order: Order, *, pi: PiClient, by: Author) -> None:
-    """This will close an order that nobody paid in time; held goods go back only after Pi has cancelled.
+    """Close an order that nobody paid in time; release held goods only after Pi has cancelled.
 
-    An order with a payment still open is left to `reconcile`.
+    Leave an order with a payment still open to `reconcile`.
     """
     if order.held_by is not None:
         settle(order.held_by, pi=pi, by=by, give_up=True)
@@ -197,10 +197,10 @@ def expire(order: Order, *, pi: PiClient, by: Author) -> None:
 
 
 def cancel_order(order: Order, *, by: Author) -> Order:
-    """This will give an unpaid order up; a payment that holds its goods is cancelled at Pi first.
+    """Cancel an unpaid order, after cancelling the payment that holds its goods at Pi.
 
-    Raises Refused `order_closed` when it is paid, about to be, or otherwise beyond that; then nothing was
-    changed.
+    Raise Refused `order_closed` when it is paid, is about to be, or can no longer be cancelled; the order is
+    then left as it is.
     """
     if order.held_by is not None:
         settle(order.held_by, pi=PiClient(seconds=CALLBACK_SECONDS), by=by, give_up=True)
@@ -214,8 +214,8 @@ def cancel_order(order: Order, *, by: Author) -> Order:
 
 
 def reopen(order: Order, *, by: Author) -> Order:
-    """This will give an expired order another hold's time. Raises Refused: `order_closed`, `price_changed`
-    or `not_for_sale` when the catalogue no longer offers what was ordered."""
+    """Open an expired order for another hold time. Raise Refused: `order_closed`, `price_changed`, or
+    `not_for_sale` when the catalogue no longer offers what was ordered."""
     if order.status == OrderStatus.EXPIRED:
         check_still_offered(order)
         with transaction.atomic(durable=True):
@@ -225,13 +225,13 @@ def reopen(order: Order, *, by: Author) -> Order:
     return order
 
 
-# The gate, and what stands around it -----------------------------------------------------------------
+# The gate, and the steps around it -------------------------------------------------------------------
 
 
 def _hold(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
-    """Order reserved, payment approving, stock held: one commit, the intention to approve.
+    """Reserve the order, mark the payment approving and hold the stock: one commit, the intention to approve.
 
-    Raises Refused or OutOfStock with nothing changed. A repetition that comes second changes nothing.
+    Raise Refused or OutOfStock with nothing changed. A repeated call changes nothing.
     """
     with locked(payment) as (payment, order):
         if payment.refusal:
@@ -239,7 +239,7 @@ def _hold(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
         if payment.status == PaymentStatus.CREATED:
             order = gate.order_for(order, shown, by=by)  # noqa: PLW2901  (a buy-now has none before)
             now = timezone.now()
-            # The order is moved first: its row decides between two payments that come at once.
+            # The order moves first: its row decides between two payments that arrive at once.
             move(order, OrderStatus.RESERVED, by=by, held_by=payment, reserved_until=now + hold_time())
             move(payment, PaymentStatus.APPROVING, by=by, order=order, held_at=now, next_check_at=_soon())
             stock.hold(order.quantities())
@@ -247,7 +247,7 @@ def _hold(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
 
 
 def _bring_to_approval(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
-    """Go on from where the payment is. Only a live or finished one is good news for the SDK."""
+    """Go on from the payment's status. Only an approved or completed one counts as success for the SDK."""
     if payment.status == PaymentStatus.APPROVING:
         payment = _ask_approval(payment, pi=pi, by=by)
     if payment.status not in (PaymentStatus.APPROVED, PaymentStatus.COMPLETED):
@@ -260,7 +260,7 @@ def _bring_to_approval(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPay
 
 
 def _ask_approval(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
-    """Straight to approve, without looking first: two slow answers must fit into one callback's time."""
+    """Approve without looking first: two slow answers must fit into one callback's time."""
     try:
         shown = pi.approve(payment.identifier)
     except PiRefused:
@@ -269,7 +269,7 @@ def _ask_approval(payment: PiPayment, *, pi: PiClient, by: Author) -> PiPayment:
 
 
 def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: Author) -> PiPayment:
-    """Straight to complete with the browser's txid. If Pi refuses, nothing has happened: look first."""
+    """Complete with the browser's txid, without looking first. If Pi refuses, nothing has happened."""
     try:
         shown = pi.complete(payment.identifier, txid)
     except PiRefused:
@@ -278,7 +278,7 @@ def _complete_at_once(payment: PiPayment, txid: str, *, pi: PiClient, by: Author
 
 
 def _settle_rival(payment: PiPayment, *, pi: PiClient, by: Author) -> None:
-    """Another payment of the same order may be dead by now (Pi cancels it when the buyer starts anew)."""
+    """Settle the order's other payment, which Pi may have cancelled because the buyer started again."""
     rival = payment.order.held_by if payment.order is not None else None
     if rival is not None and rival.pk != payment.pk:
         with suppress(UnknownPayment):
@@ -286,7 +286,7 @@ def _settle_rival(payment: PiPayment, *, pi: PiClient, by: Author) -> None:
 
 
 def _refuse(payment: PiPayment, refusal: Refused, *, pi: PiClient, by: Author) -> None:
-    """Remember why, then cancel at Pi, so that the buyer's dialog closes instead of timing out."""
+    """Record the reason, then cancel at Pi, so that the buyer's dialog closes instead of timing out."""
     with locked(payment) as (payment, _):
         if payment.status == PaymentStatus.CREATED and not payment.refusal:
             remember_refusal(payment, refusal.code, by=by, note=str(refusal))
@@ -295,8 +295,8 @@ def _refuse(payment: PiPayment, refusal: Refused, *, pi: PiClient, by: Author) -
     try:
         settle(payment, pi=pi, by=by)
     except (PiError, UnknownPayment):
-        # It is cancelled by the next repeat or by the sweeper; the buyer is told why all the same.
-        logger.warning("payment %s is refused, but not yet cancelled at Pi", payment)
+        # The next repeat or `reconcile_payments` will cancel it; the buyer is told why all the same.
+        logger.warning("payment %s was refused, but is not yet cancelled at Pi", payment)
 
 
 def _refuse_wrong_caller(payer_uid: str, caller: Pioneer | None) -> None:
@@ -308,7 +308,7 @@ def _refuse_wrong_caller(payer_uid: str, caller: Pioneer | None) -> None:
 
 
 def _find(identifier: str, *, pi: PiClient, by: Author) -> PiPayment:
-    """Our row of the payment; if there is none, one made from Pi's record."""
+    """Return our row of the payment, made from Pi's record if there is none."""
     return _known(identifier) or _note(look_up(identifier, pi), by=by)
 
 
@@ -317,7 +317,7 @@ def _known(identifier: str) -> PiPayment | None:
 
 
 def _note(shown: PaymentRecord, *, by: Author) -> PiPayment:
-    """Our row for a payment that Pi shows: `created`, whatever Pi's flags say; the gate comes after."""
+    """Return our row for a payment that Pi shows. A new row is `created`, whatever Pi's flags say."""
     with transaction.atomic(durable=True):
         payment, is_new = PiPayment.objects.get_or_create(
             identifier=shown.identifier,

@@ -1,7 +1,7 @@
-"""Which payments `reconcile_payments` looks at, and which orders the clean-up does.
+"""Which payments `reconcile_payments` checks, and which orders `cleanup_stale_orders` closes.
 
-Any number of processes and machines may sweep at once: a payment is claimed by a committed `next_check_at`,
-by the database's clock, before Pi is asked.
+Any number of processes and machines may reconcile at once: a payment is claimed by a committed
+`next_check_at`, by the database's clock, before Pi is asked.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from payments.statuses import UNFINISHED, Notice, OrderStatus, PaymentStatus
 logger = logging.getLogger(__name__)
 
 SECONDS_PER_PAYMENT = 20
-# The claim: nobody else looks at the payment for so long, and that is also how often Pi is asked about it.
+# How long a claim keeps others away from the payment, and so how often Pi is asked about it.
 AGAIN = timedelta(minutes=1)
 AGAIN_WHEN_OLD = timedelta(minutes=10)
 OLD = timedelta(hours=1)
-# A transaction may be recorded after Pi has cancelled, so what the buyer could have signed is watched on,
-# counted from its end: after a long outage it ends late.
+# A transaction may be recorded after Pi has cancelled, so a payment that the buyer could have signed is
+# checked for this long after it ended, even when a long outage made it end late.
 LATE_WATCH = timedelta(hours=24)
 
 Proceed = Callable[[], bool]
@@ -44,7 +44,7 @@ Row = TypeVar("Row", PiPayment, Order)
 @dataclass(frozen=True)
 class Outcome(Generic[Row]):
     """What became of one payment or order: its status now, and the name of the error that kept it from being
-    settled, or nothing. `subject` is as it was before."""
+    settled, if any. `subject` is as it was before."""
 
     subject: Row
     status: str
@@ -59,7 +59,7 @@ class Outcome(Generic[Row]):
 
 
 def claim_next() -> PiPayment | None:
-    """This will claim the payment that has waited longest for its check; None when none is due."""
+    """Claim and return the payment that has waited longest for its check; None when none is due."""
     due = PiPayment.objects.filter(next_check_at__lte=Now()).order_by("next_check_at")
     with transaction.atomic(durable=True):
         if connection.features.has_select_for_update_skip_locked:
@@ -73,8 +73,8 @@ def claim_next() -> PiPayment | None:
 def reconcile_due(*, proceed: Proceed, by: Author) -> Iterator[Outcome[PiPayment]]:
     """Settle every payment that is due, one by one, and yield what became of each.
 
-    Stops when `proceed` says so. Raises PiUnclear or PiMisconfigured at the first answer that says that Pi
-    cannot be asked now: the rest would fare the same, and keeps its place in the queue.
+    Stop when `proceed` returns False. Raise PiUnclear or PiMisconfigured at the first sign that Pi cannot be
+    asked now: the rest would fare no better, and keeps its place in the queue.
     """
     while proceed() and (payment := claim_next()) is not None:
         yield _settle_one(payment, by=by)
@@ -86,13 +86,13 @@ def _settle_one(claimed: PiPayment, *, by: Author) -> Outcome[PiPayment]:
         payment = protocol.reconcile(claimed, pi=PiClient(seconds=SECONDS_PER_PAYMENT), by=by)
         outcome = Outcome(claimed, payment.status)
     except (UnknownPayment, PiRefused, Overtaken, Contradiction) as problem:
-        # This one alone is in trouble; its notice says so to staff.
+        # Only this payment is in trouble; its notice tells staff.
         logger.warning("payment %s: %s %s", payment, type(problem).__name__, problem)
         outcome = Outcome(claimed, claimed.status, type(problem).__name__)
         if not isinstance(problem, UnknownPayment | PiRefused):
             return outcome
     except (PiUnclear, PiMisconfigured, DatabaseError):
-        # Whether it is this payment's trouble or everybody's, somebody should know by now.
+        # Whether only this payment is affected or all are, staff should know by now.
         payment.refresh_from_db()
         if payment.next_check_at is not None and timezone.now() - payment.created_at >= OLD:
             set_notice(payment, Notice.UNANSWERED)
@@ -102,7 +102,7 @@ def _settle_one(claimed: PiPayment, *, by: Author) -> Outcome[PiPayment]:
 
 
 def stale_orders() -> QuerySet[Order]:
-    """Return pending orders that are too old and have no payment open, and reserved ones past their hold."""
+    """Return pending orders past their time without an open payment, and reserved ones past their hold."""
     return (
         Order.objects.filter(
             Q(status=OrderStatus.PENDING, expires_at__lte=timezone.now())
@@ -110,7 +110,7 @@ def stale_orders() -> QuerySet[Order]:
             | Q(status=OrderStatus.RESERVED, reserved_until__lte=timezone.now())
         )
         .select_related("held_by")
-        # Pending ones come first: they cost no question, so no silence of Pi's keeps them open.
+        # Pending ones come first: they need no call to Pi, so an outage there does not keep them open.
         .order_by("status", "id")
     )
 
@@ -137,7 +137,7 @@ def expire_stale(orders: QuerySet[Order], *, proceed: Proceed, by: Author) -> It
 
 
 def overdue_checks() -> QuerySet[PiPayment]:
-    """Return payments whose check is long due: nobody sweeps, or Pi cannot be reached."""
+    """Return payments whose check is overdue: `reconcile_payments` does not run, or cannot reach Pi."""
     return PiPayment.objects.filter(next_check_at__lte=overdue_before(timezone.now()))
 
 
@@ -147,13 +147,13 @@ def overdue_before(now: datetime) -> datetime:
 
 
 def _pause(payment: PiPayment) -> timedelta:
-    """How long the claim lasts."""
+    """Return how long the claim lasts."""
     is_young = payment.status in UNFINISHED and timezone.now() - payment.created_at < OLD
     return AGAIN if is_young else AGAIN_WHEN_OLD
 
 
 def _end_watch(payment: PiPayment) -> None:
-    """Only after a look: what dies in the middle of one, or hears nothing from Pi, must not be the last."""
+    """End the checks a day after the payment ended. Call only after a check that Pi has answered."""
     ended = payment.status in (PaymentStatus.CANCELLED, PaymentStatus.FAILED)
     if ended and timezone.now() - _ended(payment) >= LATE_WATCH:
         PiPayment.objects.filter(pk=payment.pk, status=payment.status).update(next_check_at=None)

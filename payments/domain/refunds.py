@@ -1,4 +1,4 @@
-"""Money that goes back: how a refund is asked for and how the request is withdrawn.
+"""Money that goes back: how a refund is requested and how a request is withdrawn.
 
 A request moves nothing. It makes sure that money which an order cannot use is never forgotten.
 """
@@ -13,16 +13,16 @@ from payments.models import Order, PiPayment, Refund
 from payments.moves import Author, begin, move
 from payments.statuses import PaymentStatus, RefundOrigin, RefundStatus
 
-THE_SHOP = "the shop"  # as `asked_by` names it; whether the shop asked is decided by `origin`
+THE_SHOP = "the shop"  # for people, in `asked_by`; code decides by `origin`
 COUNTED = tuple(set(RefundStatus) - {RefundStatus.REJECTED})
 
 
 class RefundImpossible(Exception):
-    """There is no completed money left in this payment to give back. Nothing was changed."""
+    """This payment has no completed money left to give back. Nothing was changed."""
 
 
 def refundable(payment: PiPayment) -> Decimal:
-    """Return how much of the payment (Pi, 7 places) is neither refunded nor on its way back nor requested."""
+    """Return how much of the payment (Pi, 7 places) is not refunded, on its way back or requested."""
     if payment.status != PaymentStatus.COMPLETED:
         return Decimal(0)
     counted = payment.refunds.filter(status__in=COUNTED).values_list("amount", flat=True)
@@ -31,9 +31,9 @@ def refundable(payment: PiPayment) -> Decimal:
 
 
 def flag_for_refund(payment: PiPayment, *, reason: str, by: Author) -> Refund:
-    """This will request a refund of all that is left of the payment. A second person must approve it.
+    """Request a refund of all that is left of the payment. A second person must approve it.
 
-    Raises RefundImpossible when nothing is left, or when the money never came.
+    Raise RefundImpossible when nothing is left, or when the money never came.
     """
     with transaction.atomic(durable=True):
         payment = PiPayment.objects.select_for_update(no_key=True).get(pk=payment.pk)
@@ -63,8 +63,8 @@ def request_refund(
 
 
 def reject(refund: Refund, *, by: Author, note: str) -> None:
-    """This will withdraw a request, or a refund that failed, inside the caller's transaction. Raises
-    IllegalMove while the money is on its way."""
+    """Withdraw a request, or a refund that failed, inside the caller's transaction. Raise IllegalMove while
+    the money is on its way."""
     move(refund, RefundStatus.REJECTED, by=by, note=note)
 
 

@@ -1,7 +1,7 @@
-"""What becomes of a payment: by Pi's own record it is brought as far as it can go now.
+"""Settling a payment: Pi's own record decides how far it can go now.
 
-Every entry point of `protocol`, every command and every decision of staff that asks Pi leads here. Pi is
-asked while no transaction is open; what it answers is committed by `sync`.
+Every entry point of `protocol`, every command and every staff action that asks Pi leads here. Pi is asked
+while no transaction is open; `sync` commits its answers.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from payments.moves import Author, record
 from payments.pi.client import PaymentRecord, PiClient, PiRefused, PiUnclear
 from payments.statuses import UNFINISHED, Notice, PaymentStatus
 
-# A payment for which nothing is held is given this long to reach the gate, then it is cancelled at Pi. And so
-# long Pi may refuse to verify a transaction before we think that it will not.
+# How long a payment may take to reach the gate before it is cancelled at Pi, and how long Pi may refuse to
+# verify a transaction before we assume that it never will.
 PATIENCE = timedelta(minutes=10)
 # With these codes Pi says that it looked at the transaction and does not accept it.
 UNVERIFIED = frozenset({"verification_failed", "not_verified"})
 
 
 class UnknownPayment(Exception):
-    """Pi knows no such payment of this app, or it is an outgoing one. Pi was left alone."""
+    """Pi knows no such payment of this app, or it is an outgoing one. Nothing was changed at Pi."""
 
 
 def settle(payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = False) -> PiPayment:
-    """This will bring one payment as far as it can go now, by what Pi's own record says.
+    """Bring one payment as far as it can go now, by what Pi's own record says.
 
-    Completed: the money is recorded, then the goods go out. Signed: completed at Pi, then the same.
-    Cancelled: what it holds is released. Alive and `give_up` (or refused before): cancelled at Pi, then
-    released. Alive and our approval is not answered: approved again. Otherwise it waits.
+    Completed: record the money, then hand over the goods. Signed: complete it at Pi, then the same.
+    Cancelled: release its goods. Open and `give_up` (or refused before): cancel it at Pi, then release them.
+    Open and Pi's answer to our approval was lost: approve it again. Otherwise wait.
 
-    Raises PiUnclear or PiMisconfigured when Pi cannot say, UnknownPayment when Pi does not know it, PiRefused
-    when Pi refuses for a reason that looking again does not explain.
+    Raise PiUnclear or PiMisconfigured when Pi cannot say, UnknownPayment when Pi does not know it, PiRefused
+    when Pi refuses for a reason that its record does not explain.
     """
     shown = look_up(payment.identifier, pi, known=payment)
     payment = apply_record(payment, shown, by=by)
@@ -50,7 +50,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = Fals
         try:
             shown = _take_step(step, payment, shown, pi)
         except PiRefused as refusal:
-            # Often things are further on than we knew. Believe the record, not the refusal.
+            # Often the payment is further along than we knew. Believe the record, not the refusal.
             shown = look_up(payment.identifier, pi, known=payment)
             payment = apply_record(payment, shown, by=by)
             if _next_step(payment, shown, give_up=give_up) == step:
@@ -63,7 +63,7 @@ def settle(payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = Fals
 def settle_unless_completed(
     payment: PiPayment, *, pi: PiClient, by: Author, give_up: bool = False
 ) -> PiPayment:
-    """Completed is the end, at Pi too: old identifiers, which stand on the chain, cost no question there."""
+    """Settle, unless completed: that is final, so identifiers copied from the chain cause no calls to Pi."""
     if payment.status == PaymentStatus.COMPLETED:
         return payment
     return settle(payment, pi=pi, by=by, give_up=give_up)
@@ -76,7 +76,7 @@ def look_up(identifier: str, pi: PiClient, *, known: PiPayment | None = None) ->
         if refusal.code != "payment_not_found":
             raise PiUnclear(str(refusal)) from refusal
         if known is not None:
-            # What is over, or staff closed for that reason, needs no more of their attention.
+            # One that has ended, perhaps closed by staff for that very reason, needs no attention.
             set_notice(known, Notice.NOT_SHOWN) if known.status in UNFINISHED else clear_notice(known)
         raise UnknownPayment(identifier) from refusal
     if shown.direction != "user_to_app":
@@ -101,11 +101,11 @@ def _take_step(step: str, payment: PiPayment, shown: PaymentRecord, pi: PiClient
 
 
 def _stuck(payment: PiPayment, shown: PaymentRecord, refusal: PiRefused, *, by: Author) -> PiPayment:
-    """Pi refused, and its record shows why only when it does not verify the transaction it has.
+    """Mark the payment failed if Pi has long refused to verify its transaction; raise any other refusal.
 
-    It may be about to: just asked by a repetition of ours, or itself behind the chain. So the goods stay held
-    for a while, and also afterwards each look asks Pi to complete. A transaction that it shows no more is as
-    good as not verified.
+    Pi may be about to verify it: a repeated call of ours came too soon, or Pi lags behind the chain. So the
+    goods stay held for a while, and every later check asks Pi to complete it again. A transaction that Pi no
+    longer shows counts as not verified.
     """
     is_gone = payment.txid is not None and shown.txid is None
     if is_gone or (refusal.code in UNVERIFIED and shown.txid and not shown.transaction_verified):

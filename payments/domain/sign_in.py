@@ -1,4 +1,4 @@
-"""Who is asking: an access token of Pi's is exchanged for a signed token of ours.
+"""Signing in: an access token of Pi's is exchanged for a signed token of ours.
 
 Ours is stateless and travels in `Authorization: Bearer`. Buyers get no cookie: cookies are lost in the
 frames of the Pi Browser, and without them there is nothing to forge across sites.
@@ -34,12 +34,12 @@ class SignedIn:
 
 
 def sign_in(access_token: str) -> SignedIn:
-    """Ask Pi whose access token it is, and give them a token of ours: valid for 24 hours, and never longer
-    than Pi's own. Raise PiRefused `invalid_token` when Pi does not know it, or says that it has expired."""
+    """Ask Pi whose access token it is, and return a token of ours: valid for 24 hours, but never longer than
+    Pi's own. Raise PiRefused `invalid_token` when Pi does not know it, or says that it has expired."""
     user = PiClient(seconds=CALLBACK_SECONDS).me(access_token)
     now = datetime.now(UTC)
     if user.valid_until <= now:
-        raise PiRefused("invalid_token", "GET /me: this access token is over")
+        raise PiRefused("invalid_token", "GET /me: this access token has expired")
     pioneer = remember(user)
     expires_at = min(now + MAX_AGE, user.valid_until)
     token = signing.dumps({"uid": pioneer.uid, "until": expires_at.timestamp()}, salt=SALT)
@@ -47,7 +47,7 @@ def sign_in(access_token: str) -> SignedIn:
 
 
 def remember(user: PiUser) -> Pioneer:
-    """Return the Pioneer of this uid, new or known, under the username that Pi gives now."""
+    """Return the Pioneer of this uid, new or known, with the username that Pi gives now."""
     pioneer, is_new = Pioneer.objects.get_or_create(uid=user.uid, defaults={"username": user.username})
     if not is_new and user.username and pioneer.username != user.username:
         Pioneer.objects.filter(pk=pioneer.pk).update(username=user.username)
@@ -56,7 +56,7 @@ def remember(user: PiUser) -> Pioneer:
 
 
 def pioneer_of(token: str) -> Pioneer | None:
-    """Return whose token it is; None when it is none of ours, has expired, or is of nobody that we know."""
+    """Return whose token it is; None when it is not ours, has expired, or names nobody we know."""
     if len(token) > MAX_TOKEN:
         return None
     try:

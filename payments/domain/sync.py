@@ -1,7 +1,7 @@
-"""What Pi's record shows, folded into our rows: one commit each, and harmless to repeat.
+"""What Pi's record shows, applied to our rows: one commit each, and harmless to repeat.
 
-Pi's flags are folded by rank (completed, then a transaction, then cancelled, then approved), so that reports
-which come twice or in the wrong order end the same. Money first, goods second.
+Pi's flags are applied by rank (completed, then a transaction, then cancelled, then approved), so that reports
+which arrive twice or out of order lead to the same result. Money first, goods second.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from payments.statuses import (
 
 logger = logging.getLogger(__name__)
 
-# When to look again at a payment on its way, and at one that is over, but that the buyer could have signed.
+# When to check again a payment under way, and one that has ended, but that the buyer could have signed.
 LOOK_SOON = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(minutes=10)
 
@@ -43,7 +43,7 @@ class Contradiction(PiUnclear):
 
 
 def apply_record(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
-    """Fold Pi's flags into our status by rank: completed, a transaction, cancelled, approved."""
+    """Apply Pi's flags to our status by rank: completed, a transaction, cancelled, approved."""
     if shown.completed and _paid_another(shown.txid, payment):
         return _refuse_txid(payment)
     if shown.completed:
@@ -87,9 +87,9 @@ def _record_submitted(payment: PiPayment, shown: PaymentRecord, *, by: Author) -
 def record_cancelled(
     payment: PiPayment, *, by: Author, note: str = "", could_be_signed: bool = False
 ) -> PiPayment:
-    """The goods that this payment holds go back in the commit that marks it cancelled.
+    """Mark the payment cancelled and release its goods in the same commit.
 
-    `could_be_signed`: Pi says that it was approved, even where a restored database has forgotten it.
+    `could_be_signed`: Pi says that it was approved, even if a restored database does not know that.
     """
     if payment.status not in OPEN:
         return payment
@@ -124,7 +124,7 @@ def record_failed(payment: PiPayment, *, by: Author, note: str) -> PiPayment:
 
 
 def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: Author) -> PiPayment:
-    """Money first, goods second: whatever becomes of the goods, that Pi completed it is committed."""
+    """Money first, goods second: whatever happens to the goods, the completed payment is committed."""
     if payment.status == PaymentStatus.COMPLETED:
         return payment
     with locked(payment) as (payment, order):
@@ -138,7 +138,7 @@ def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: Author) -
             amount=shown.amount,
             from_address=shown.from_address,
             next_check_at=None,
-            notice="",  # whatever stood in its way is over, and nobody will look at it again
+            notice="",  # whatever it said no longer applies, and nobody will check again
             notice_detail="",
         )
         problem = _use_money(payment, order, shown, by=by)
@@ -148,7 +148,7 @@ def _record_completed(payment: PiPayment, shown: PaymentRecord, *, by: Author) -
 
 
 def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *, by: Author) -> str:
-    """Give the goods for the money. Returns why it could not be used, in words, or nothing."""
+    """Hand over the goods for the money. Return why it could not be used, in words, or nothing."""
     if order is None:
         return f"no order for it ({payment.refusal or 'unknown'})"
     held = order.held_by_id == payment.pk
@@ -165,7 +165,7 @@ def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *,
         _review(order, ReviewReason.PAID_AFTER_CANCEL, by=by)
         return "paid after the order was cancelled"
     if order.status in WITH_GOODS and not _has_other_money(order, payment):
-        # Staff have honoured it while this money was in doubt: the goods are out, and this is what they cost.
+        # Staff honoured the order while this money was in doubt: the goods are out, and this pays for them.
         record(order, EventKind.NOTED, by=by, note="its money came after it was honoured")
         return ""
     set_notice(order, Notice.UNUSABLE_MONEY)
@@ -173,7 +173,7 @@ def _use_money(payment: PiPayment, order: Order | None, shown: PaymentRecord, *,
 
 
 def _has_other_money(order: Order, payment: PiPayment) -> bool:
-    """Whether the goods went out for another payment, even if staff want to give that one back."""
+    """Return whether another payment paid for the goods, even if staff want to refund that one."""
     enough = order.payments.filter(status=PaymentStatus.COMPLETED, amount__gte=order.total)
     unused = Refund.objects.filter(origin=RefundOrigin.SHOP, status__in=COUNTED).values("payment")
     return enough.exclude(pk=payment.pk).exclude(pk__in=unused).exists()
@@ -188,8 +188,8 @@ def _deliver(order: Order, take: Take, *, by: Author, note: str = "") -> str:
         _review(order, ReviewReason.STOCK_GONE, by=by)
         return "paid late, and the goods are gone"
     except OperationalError:
-        raise  # a busy database says nothing about the goods; Pi will tell of the money again
-    except Exception:  # the money's record must survive every mistake in delivering
+        raise  # a busy database says nothing about the goods; the next check finds the money again
+    except Exception:  # the money must stay recorded, whatever goes wrong in delivery
         logger.exception("order %s is paid, but could not be delivered", order.reference)
         order.refresh_from_db()
         _review(order, ReviewReason.DELIVERY_FAILED, by=by)
@@ -217,7 +217,7 @@ def _release(order: Order, to: OrderStatus, *, by: Author) -> None:
 
 
 def _paid_another(txid: str | None, payment: PiPayment) -> bool:
-    """Whether another payment was completed with it. One that merely shows it may be somebody's lie to Pi."""
+    """Return whether another payment was completed with it. One that merely shows it proves nothing."""
     paid = PiPayment.objects.filter(txid=txid, status=PaymentStatus.COMPLETED)
     return payment.status != PaymentStatus.COMPLETED and paid.exclude(pk=payment.pk).exists()
 
@@ -228,7 +228,7 @@ def _refuse_txid(payment: PiPayment) -> PiPayment:
 
 
 def _note_mismatch(payment: PiPayment, code: str, *, by: Author) -> PiPayment:
-    """Pi's record is no longer what passed the gate. Nothing is signed yet, so it is cancelled at Pi."""
+    """Refuse a payment that no longer is what passed the gate. It is not signed yet, so Pi can cancel it."""
     with locked(payment) as (payment, _):
         if payment.status in LIVE and not payment.refusal:
             remember_refusal(payment, code, by=by, note=f"no longer what was approved: {code}")

@@ -1,7 +1,7 @@
 """What is true of an order, in one word: the only place that decides it.
 
 The buyer's list and page, the JSON API and the admin choose what they say by this word, so that they cannot
-contradict each other. The words for buyers stand in `templates/fragments/verdict.html`, those for staff in
+contradict each other. The words for buyers are in `templates/fragments/verdict.html`, those for staff in
 `payments.admin.summary`.
 """
 
@@ -20,7 +20,7 @@ from payments.statuses import (
     RefundStatus,
 )
 
-# What a list of orders prefetches, so that no verdict asks the database.
+# What a list of orders prefetches, so that no verdict queries the database.
 READ_BY_VERDICT = ("lines__variant", "payments", "refunds")
 
 
@@ -43,7 +43,7 @@ class Verdict(models.TextChoices):
 
 
 def verdict_of(order: Order) -> Verdict:
-    """Return what is true of the order. Reads its lines, payments and refunds (`READ_BY_VERDICT`)."""
+    """Return what is true of the order, from its lines, payments and refunds (`READ_BY_VERDICT`)."""
     if order.status in WITH_GOODS:
         return _with_goods(order)
     money = _of_unused_money(order)
@@ -54,7 +54,7 @@ def verdict_of(order: Order) -> Verdict:
     if order.status == OrderStatus.RESERVED:
         return Verdict.SIGNATURE
     is_open = order.status == OrderStatus.PENDING
-    # An open order whose money is back can simply be paid again.
+    # An open order whose money was refunded can simply be paid again.
     if money and not (is_open and money == Verdict.REFUNDED):
         return money
     if order.status in UNPAID and _has_payment(order, PaymentStatus.FAILED):
@@ -74,7 +74,7 @@ def _with_goods(order: Order) -> Verdict:
     if is_short_without(REFUND_UNDER_WAY, order.total, payments, refunds):
         is_back = refunded(refunds, (RefundStatus.DONE,)) >= paid(payments)
         return Verdict.REFUNDED if is_back else Verdict.RETURNING
-    # What waits to be shipped stays until the request is decided; what is delivered stays delivered.
+    # Nothing is shipped until staff decide on the request; what was delivered stays delivered.
     asked_back = (RefundStatus.REQUESTED, *REFUND_UNDER_WAY)
     if order.status == OrderStatus.PAID and is_short_without(asked_back, order.total, payments, refunds):
         return Verdict.REFUND_REQUESTED
@@ -82,7 +82,7 @@ def _with_goods(order: Order) -> Verdict:
 
 
 def _of_unused_money(order: Order) -> Verdict | None:
-    """Return what becomes of the money of an order whose goods stayed here; None when none came."""
+    """Return what becomes of the money of an order whose goods did not go out; None when none came."""
     came, refunds = paid(order.payments.all()), order.refunds.all()
     if not came:
         return None

@@ -1,4 +1,4 @@
-"""Stopping a command cleanly: what is begun is finished, and nothing new is begun."""
+"""Stopping a command cleanly: it finishes what it has begun, and begins nothing new."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from types import FrameType
 
 
 class Stop:
-    """Remembers that somebody asked us to stop. Ask `wanted` between two pieces of work."""
+    """Remembers that somebody asked us to stop. Check `wanted` between two pieces of work."""
 
     def __init__(self) -> None:
         self.wanted = False
 
     def sleep(self, seconds: float) -> None:
-        """This will rest so long, or until it is time to stop."""
+        """Sleep for `seconds`, or until it is time to stop."""
         until = time.monotonic() + seconds
         while not self.wanted and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.5))
@@ -27,7 +27,7 @@ class Stop:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """This will turn SIGTERM and SIGINT (Ctrl-C) into a wish to stop, as long as it lasts."""
+    """Turn SIGTERM and SIGINT (Ctrl-C) into a request to stop, inside the block."""
     stop = Stop()
     before = {number: signal.signal(number, stop._ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

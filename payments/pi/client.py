@@ -1,11 +1,11 @@
 """Pi's Platform API: one typed method per endpoint, frozen answers, three kinds of error. Decides nothing.
 
     PiUnclear        no usable answer: it may have happened. Look at the payment before doing anything else.
-    PiRefused        Pi said no and gave a code. Some codes mean that things are already further on.
+    PiRefused        Pi said no and gave a code. Some codes mean that the payment is already further along.
     PiMisconfigured  our key or permission is wrong. Retrying is useless until staff have acted.
 
 Pi answers with JSON, sometimes with an HTML page, sometimes with an amount in exponent form, sometimes with
-keys that nobody has seen before; all of that ends in one of these errors or in a clean record.
+keys that nobody has seen before; all of it becomes one of these errors or a clean record.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class PiMisconfigured(PiError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentRecord:
-    """A payment as Pi's own record shows it. `amount` is Pi with at most 7 places; `txid` is None while Pi
-    knows of no transaction; `from_address` is empty until the buyer has signed."""
+    """A payment as Pi's own record shows it. `amount` is Pi with 7 places; `txid` is None while Pi knows of
+    no transaction; `from_address` is empty until the buyer has signed."""
 
     identifier: str
     user_uid: str
@@ -77,7 +77,7 @@ class PaymentRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PiUser:
-    """The owner of an access token. `uid` is of this app only; the token expires at `valid_until` (UTC)."""
+    """The owner of an access token. `uid` is unique to this app; the token expires at `valid_until` (UTC)."""
 
     uid: str
     username: str
@@ -190,9 +190,9 @@ def _as_user(answer: Any) -> PiUser:
 
 def _until(timestamp: Any) -> datetime:
     if timestamp is None:
-        # Pi always says when a token expires; should it not, an hour is short enough.
+        # Pi always says when a token expires; if it ever does not, an hour is short enough.
         return datetime.now(UTC) + timedelta(hours=1)
-    # Checked before it becomes an int: 1e999999999 would take all memory there is.
+    # Checked before it becomes an int: 1e999999999 would take all our memory.
     if not isinstance(timestamp, Decimal) or not 0 <= timestamp < LATEST_TIMESTAMP:
         raise ValueError("not a time")
     return datetime.fromtimestamp(int(timestamp), UTC)
@@ -201,7 +201,7 @@ def _until(timestamp: Any) -> datetime:
 def _refusal(what: str, status: int, answer: Any, *, bearer: bool) -> PiError:
     """Return the error that an answer stands for.
 
-    The code in the body decides, not the exact 4xx: many of those were never seen for certain.
+    The code in the body decides, not the exact 4xx status: many of those were never confirmed.
     """
     code = answer.get("error") if isinstance(answer, dict) else None
     code = as_words(code) if isinstance(code, str) else None

@@ -10,7 +10,7 @@ TXID = r"[0-9a-fA-F]{64}"  # the hash of a transaction
 WALLET = r"G[A-Z2-7]{55}"  # the public address of a wallet
 CURSOR = r"[0-9]{1,20}"  # a place in one of Horizon's lists
 
-# What our columns hold: 15 digits, 7 of them decimals.
+# What our columns hold: 15 digits, 7 of them after the point.
 MIN_AMOUNT = Decimal("0.0000001")
 MAX_AMOUNT = Decimal("99999999.9999999")
 

@@ -1,7 +1,7 @@
 """Horizon, the API of Pi's blockchain: look-ups only. Decides nothing.
 
-URLs are built from PI_HORIZON_URL and what has the format of a hash or a wallet; a link that somebody sent
-(`_link`) is never followed. Every method raises PiUnclear if there is no usable answer.
+URLs are built from PI_HORIZON_URL and values in the format of a hash or a wallet; links in an answer
+(`_link`) are never followed. Every method raises PiUnclear if there is no usable answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.conf import settings
 from payments.pi.formats import CURSOR, TXID, WALLET, as_amount, as_text, as_words
 from payments.pi.http import Anonymous, Caller, PiUnclear, parse
 
-# A real transaction takes four kilobytes and more, and an answer may have a million bytes.
+# A real transaction takes four kilobytes or more, and an answer may have a million bytes.
 PAGE = 100
 
 
@@ -130,7 +130,7 @@ def _as_entries(page: Any, *, older_than: str) -> list[ChainEntry]:
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise PiUnclear("what the chain shows is no list of transactions") from error
     places = [int(entry.paging_token) for entry in entries]
-    # Otherwise whoever follows the pages might never reach an end.
+    # Otherwise whoever follows the pages might never reach the end.
     if places != sorted(set(places), reverse=True) or (
         older_than and places and places[0] >= int(older_than)
     ):

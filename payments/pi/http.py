@@ -147,7 +147,7 @@ def _cut_off(shut: Callable[[], object], *, seconds: float) -> Iterator[None]:
     try:
         timer.start()
     except RuntimeError as error:  # the machine has no thread left
-        raise PiUnclear("nobody can watch over the time for asking Pi") from error
+        raise PiUnclear("no thread is left to enforce the time limit for asking Pi") from error
     try:
         yield
     finally:

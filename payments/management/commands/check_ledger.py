@@ -1,4 +1,4 @@
-"""Looks for whatever breaks what the shop promises: in its own records, and in Pi's."""
+"""Looks for whatever breaks the shop's invariants: in its own records, and in Pi's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from payments.management.stopping import Stop, stop_on_signals
 from payments.models import Event, Order, PiPayment, Refund
 from payments.pi.client import PiError
 
-# That makes 20 seconds from one sign of life to the next.
+# One line of progress every 20 seconds.
 TELL_EVERY = 100
 
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             "--chain",
             type=int,
             metavar="DAYS",
-            help="look at the wallet's transactions of so many days, too: is every payment known here?",
+            help="check the wallet's transactions of the last DAYS days, too: is every payment known here?",
         )
 
     def handle(self, *, pi: bool, chain: int | None, **options: Any) -> None:
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         if problems:
             raise CommandError(f"{problems} problems were found.")
         if stop.wanted:
-            raise CommandError("Stopped before everything was looked at. What was looked at is in order.")
+            raise CommandError("Stopped before everything was checked. What was checked is in order.")
 
     def _check_database(self) -> int:
         found = 0

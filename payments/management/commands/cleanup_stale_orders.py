@@ -1,4 +1,4 @@
-"""The clean-up: closes orders that nobody paid in time, so that their goods can be sold again."""
+"""Closes orders that nobody paid in time, so that their goods can be sold again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--dry-run", action="store_true", help="tell what would be done; change nothing, ask nobody"
+            "--dry-run", action="store_true", help="print what would be done, without doing it"
         )
 
     def handle(self, *, dry_run: bool, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Is this shop ready to take Pi? One line for each question, and what to do where it is not green."""
+"""Is this shop ready to take Pi? One line for each check, and what to do where it is not green."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--url", type=_address, help="look at the pages from outside, like https://shop.example"
+            "--url", type=_address, help="fetch the pages from outside, as at https://shop.example"
         )
 
     def handle(self, *, url: str | None, **options: Any) -> None:

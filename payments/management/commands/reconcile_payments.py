@@ -1,4 +1,4 @@
-"""The sweeper: settles every unfinished payment that is due, also of buyers who never came back."""
+"""Settles every unfinished payment that is due, also of buyers who never came back."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BY = Author("reconcile_payments", Cause.RECONCILE_PAYMENTS)
 
 class Command(BaseCommand):
     help = (
-        "Asks Pi about every payment that is due, completes what was signed and cancels what was left, so "
-        "that no buyer stays locked out. Run it every minute, or with --loop; any number of times at once."
+        "Asks Pi about every payment that is due, completes what was signed and cancels what was abandoned, "
+        "so that no buyer stays locked out. Run it every minute, or with --loop; several may run at once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--loop", type=_seconds, metavar="SECONDS", help="go on, with so long a rest between two rounds"
+            "--loop", type=_seconds, metavar="SECONDS", help="keep running, and rest between two rounds"
         )
 
     def handle(self, *, loop: int | None, **options: Any) -> None:
@@ -42,9 +42,9 @@ class Command(BaseCommand):
             raise CommandError(problem)
 
     def _round(self, stop: Stop, *, quietly: bool = False) -> str:
-        """Look at everything that is due. Returns what went wrong, as a sentence, or nothing.
+        """Check everything that is due. Return what went wrong, as a sentence, or nothing.
 
-        Quietly, a round in which nothing was due leaves no line: a loop would fill the log with them.
+        If `quietly`, print no line when nothing was due: a loop would fill the log with them.
         """
         asked = moved = trouble = 0
         try:

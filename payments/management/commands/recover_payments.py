@@ -1,4 +1,4 @@
-"""After a restore: finds the payments that the database has forgotten, by our wallet's transactions."""
+"""After a restore: finds payments that the database lacks, by our wallet's transactions."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ BY = Author("recover_payments", Cause.RECOVER_PAYMENTS)
 
 class Command(BaseCommand):
     help = (
-        "Looks at every transaction of our wallet since a moment, and settles the payments it names as Pi's "
-        "record says, also those that the database has never seen. Run it after a backup was restored, since "
-        "a while before the backup; any number of times."
+        "Goes through every transaction of our wallet since a given time, and settles the payments that they "
+        "name as Pi's record says, also those that the database has never seen. Run it after restoring a "
+        "backup, from a while before the backup was made; it can be repeated any number of times."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,12 +38,12 @@ class Command(BaseCommand):
             type=_moment,
             required=True,
             metavar="MOMENT",
-            help="2026-11-24 or 2026-11-24T03:30, in UTC unless it says otherwise",
+            help="2026-11-24 or 2026-11-24T03:30, in UTC unless it has an offset",
         )
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="tell what is not known here; change nothing, do not ask Pi",
+            help="list what is not known here, without asking Pi or changing anything",
         )
 
     def handle(self, *, since: datetime, dry_run: bool, **options: Any) -> None:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
         self.stdout.write("Nothing was changed.")
 
     def _recover(self, unknown: list[ChainEntry], stop: Stop) -> None:
-        """The oldest first: who paid first gets the goods."""
+        """Settle the oldest first: whoever paid first gets the goods."""
         trouble = 0
         for entry in reversed(unknown):
             if stop.wanted:
@@ -103,7 +103,7 @@ class Outcome:
 
 def _settle(entry: ChainEntry) -> Outcome:
     if not came_in(entry):
-        return Outcome("it went out, and no refund of ours knows it", is_trouble=True)
+        return Outcome("it went out, but none of our refunds matches", is_trouble=True)
     known = PiPayment.objects.filter(identifier=entry.memo).first()
     if known is not None and known.status == PaymentStatus.COMPLETED:
         return Outcome(f"a second transaction names it: {entry.txid}")

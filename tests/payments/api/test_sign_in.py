@@ -195,7 +195,7 @@ def test_a_token_that_pi_says_is_over_is_not_exchanged(pi: Simulator, browser: C
 
     assert sign_in(browser, "any") == (401, INVALID)
     assert not Pioneer.objects.exists()
-    with pytest.raises(PiRefused, match=r"^GET /me: this access token is over$"):
+    with pytest.raises(PiRefused, match=r"^GET /me: this access token has expired$"):
         exchange("any")
 
 

@@ -476,12 +476,12 @@ CASES = (
     Case(
         invariants.no_order_overpaid_in_silence,
         money_that_came_twice,
-        "4: order R: is overpaid by 1.5 π, and nobody asked for a refund",
+        "4: order R: is overpaid by 1.5 π, and nobody requested a refund",
     ),
     Case(
         invariants.no_order_overpaid_in_silence,
         overpaid_behind_a_flag_that_was_withdrawn,
-        "4: order R: is overpaid by 1.5 π, and nobody asked for a refund",
+        "4: order R: is overpaid by 1.5 π, and nobody requested a refund",
     ),
     Case(
         invariants.refunded_means_all_of_it,
@@ -566,7 +566,7 @@ CASES = (
     Case(
         invariants.whatever_is_unfinished_is_looked_at,
         signed_and_never_looked_at,
-        "6: payment P: is submitted, and nobody will look at it again",
+        "6: payment P: is submitted, but will never be checked again",
     ),
     Case(
         invariants.nothing_held_for_what_is_over,
@@ -611,12 +611,12 @@ CASES = (
     Case(
         invariants.every_event_has_an_author,
         an_event_by_no_door,
-        "7: event N: “reserved → paid” does not say who did it, and by which door",
+        "7: event N: “reserved → paid” does not say who did it, and through which entry point",
     ),
     Case(
         invariants.every_event_has_an_author,
         an_event_by_nobody,
-        "7: event N: “reserved → paid” does not say who did it, and by which door",
+        "7: event N: “reserved → paid” does not say who did it, and through which entry point",
     ),
 )
 

@@ -351,4 +351,4 @@ def test_told_to_stop_it_stops_and_does_not_say_that_all_is_well(alice: Page) ->
     printed, error = run("--pi")
 
     assert printed[-1].startswith("1 payments compared with Pi: 1 the same")
-    assert error == "Stopped before everything was looked at. What was looked at is in order."
+    assert error == "Stopped before everything was checked. What was checked is in order."

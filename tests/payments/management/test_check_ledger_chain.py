@@ -49,7 +49,7 @@ def test_an_outgoing_payment_that_no_refund_knows_is_a_difference(alice: Page) -
 
     uid = alice.pioneer.uid
     assert printed[1] == (
-        f"different: payment {identifier}: 1.5 π go out to {uid}, and no refund of ours knows it"
+        f"different: payment {identifier}: 1.5 π go out to {uid}, but none of our refunds matches"
     )
     assert error == "1 problems were found."
     assert everything() == before

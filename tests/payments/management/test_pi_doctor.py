@@ -65,7 +65,7 @@ def test_a_right_shop_is_green_from_top_to_bottom(right: Settings, alice: Page) 
             "green  The Pi Browser may show the shop in its frame.",
             "green  Nobody may show the admin in a frame.",
             "green  The last payment was on Pi Testnet, to PI_WALLET_ADDRESS.",
-            "green  No payment waits for a check that is long due.",
+            "green  No payment is overdue for a check.",
             "green  Every file that is sold is there.",
         ],
         "",

@@ -155,7 +155,7 @@ def test_a_payment_to_a_pioneer_is_told_and_left_alone(alice: Page) -> None:
 
     printed, error = run()
 
-    assert printed == [f"{identifier}: trouble: it went out, and no refund of ours knows it"]
+    assert printed == [f"{identifier}: trouble: it went out, but none of our refunds matches"]
     assert error
     assert acts(alice.pi) == []
     assert not PiPayment.objects.exists()

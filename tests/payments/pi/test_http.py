@@ -175,7 +175,7 @@ def test_on_a_machine_without_a_thread_left_it_is_unclear_what_pi_did(
 
     with server(lambda connected: connected.sendall(HEAD)) as settings.PI_API_URL:
         monkeypatch.setattr(threading.Timer, "start", no_thread)
-        with pytest.raises(PiUnclear, match="nobody can watch"):
+        with pytest.raises(PiUnclear, match="no thread is left"):
             client().approve(ID)
 
 

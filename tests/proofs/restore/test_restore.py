@@ -201,7 +201,7 @@ def test_the_steps_after_a_restore_bring_every_payment_back(night: Night) -> Non
     }
     # The one thing that is left for people, and that the shop did not touch.
     uid = night.page("paid back").pioneer.uid
-    text = f"0.5 π go out to {uid}, and no refund of ours knows it"
+    text = f"0.5 π go out to {uid}, but none of our refunds matches"
     assert differences(told) == [f"different: payment {night.outgoing}: {text}"]
     assert [each.error for each in told[:-1]] == [""] * len(told[:-1])
     assert night.pi.payment(night.outgoing)["status"]["cancelled"] is False
