@@ -98,7 +98,7 @@ class Order(WithNotice):
         help_text="The payment for which the goods are held.",
     )
     reserved_until = models.DateTimeField(null=True, blank=True, editable=False)
-    expires_at = models.DateTimeField(help_text="Until then an unpaid order stays open.")
+    expires_at = models.DateTimeField(help_text="An unpaid order stays open until then.")
     review_reason = models.CharField(max_length=20, choices=ReviewReason, blank=True, editable=False)
     shipping_name = models.CharField(max_length=120, blank=True)
     shipping_address = models.TextField(max_length=500, blank=True)
@@ -211,9 +211,7 @@ class PiPayment(WithNotice):
     to_address = models.CharField(max_length=80, blank=True)
     network = models.CharField(max_length=20)
     memo = models.CharField(max_length=200, blank=True)
-    refusal = models.CharField(
-        max_length=40, blank=True, editable=False, help_text="Why the gate did not let it pass."
-    )
+    refusal = models.CharField(max_length=40, blank=True, editable=False, help_text="Why it was refused.")
     created_at = models.DateTimeField(auto_now_add=True)
     held_at = models.DateTimeField(
         null=True,

@@ -11,12 +11,12 @@ from django.db import models
 
 class OrderStatus(models.TextChoices):
     PENDING = "pending", "waiting for payment"
-    RESERVED = "reserved", "goods held, payment under way"
+    RESERVED = "reserved", "held for a payment"
     PAID = "paid", "paid"
-    FULFILLED = "fulfilled", "everything delivered"
+    FULFILLED = "fulfilled", "fulfilled"
     EXPIRED = "expired", "expired"
     CANCELLED = "cancelled", "cancelled"
-    NEEDS_REVIEW = "needs_review", "needs a decision by staff"
+    NEEDS_REVIEW = "needs_review", "in review"
     REFUNDED = "refunded", "refunded"
 
 
@@ -56,7 +56,7 @@ class ReviewReason(models.TextChoices):
     STOCK_GONE = "stock_gone", "paid late, and the goods are gone"
     DELIVERY_FAILED = "delivery_failed", "paid, but the goods could not be delivered"
     PAID_AFTER_CANCEL = "paid_after_cancel", "paid after the order was cancelled"
-    AMOUNT_MISMATCH = "amount_mismatch", "what was paid is not what was ordered"
+    AMOUNT_MISMATCH = "amount_mismatch", "the payment does not match the order"
     TX_UNVERIFIED = "tx_unverified", "Pi does not verify the transaction"
 
 
@@ -67,17 +67,17 @@ class Notice(models.TextChoices):
     write to each other is in `attention`, which the shop never changes.
     """
 
-    NOT_SHOWN = "not_shown", "Pi does not show it any more."
-    PI_REFUSES = "pi_refuses", "Pi refuses what comes next."
-    NOT_MOVED = "not_moved", "Pi answered, but its record has not moved."
+    NOT_SHOWN = "not_shown", "Pi no longer shows it."
+    PI_REFUSES = "pi_refuses", "Pi refuses the next step."
+    NOT_MOVED = "not_moved", "Pi answered, but its record has not changed."
     UNANSWERED = "unanswered", "Pi gives no clear answer about it."
-    UNVERIFIED = "unverified", "Pi shows a transaction and does not verify it. Look on the chain."
+    UNVERIFIED = "unverified", "Pi shows a transaction, but does not verify it. Look on the chain."
     FOREIGN_TRANSACTION = "foreign_transaction", "Pi shows a transaction that belongs to another payment."
     PAID_ON_CHAIN_ONLY = (
         "paid_on_chain_only",
-        "The chain shows a transaction for it, but Pi does not take it.",
+        "The chain shows a transaction for it, but Pi does not accept it.",
     )
-    UNUSABLE_MONEY = "unusable_money", "Money arrived that it cannot use; a refund is requested."
+    UNUSABLE_MONEY = "unusable_money", "Money arrived that could not be used; a refund was requested."
 
 
 # These last only until Pi gives a clear answer, and any other notice replaces them.
@@ -85,13 +85,13 @@ PASSING_NOTICES = (Notice.NOT_SHOWN, Notice.PI_REFUSES, Notice.NOT_MOVED, Notice
 
 
 class PaymentStatus(models.TextChoices):
-    CREATED = "created", "seen at Pi"
-    APPROVING = "approving", "goods held, approval asked of Pi"
+    CREATED = "created", "created at Pi"
+    APPROVING = "approving", "being approved at Pi"
     APPROVED = "approved", "approved, waiting for the buyer to sign"
     SUBMITTED = "submitted", "signed, not completed yet"
     COMPLETED = "completed", "completed"
     CANCELLED = "cancelled", "cancelled"
-    FAILED = "failed", "Pi does not verify the transaction"
+    FAILED = "failed", "not verified by Pi"
 
 
 # Pi's flags only ever move a payment forward. A transaction overrides whatever was assumed before, and

@@ -42,7 +42,7 @@ def test_an_order_begins_with_what_is_true(alice: Page, viewer: Client) -> None:
     text = text_of(viewer.get(page_url(order)))
 
     assert (
-        "needs a decision by staff Needs review: paid after the order was cancelled. Hand the goods over, or "
+        "in review Needs review: paid after the order was cancelled. Hand the goods over, or "
         "let the money go back. A refund of 1.5 π is requested. Total 1.5 π Paid 1.5 π Refund requested "
         "1.5 π On its way back 0 π Refunded 0 π Due to the buyer 1.5 π What was ordered"
     ) in text

@@ -97,7 +97,7 @@ def test_a_notice_is_told_with_its_detail() -> None:
 
     set_notice(payment, Notice.PI_REFUSES, "missing_scope")
 
-    assert payment.notice_text == "Pi refuses what comes next. (missing_scope)"
+    assert payment.notice_text == "Pi refuses the next step. (missing_scope)"
 
 
 # What staff do -----------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def test_an_unpaid_order_is_not_shipped(alice: Page) -> None:
 
     with pytest.raises(
         decisions.Declined,
-        match=r"^Only a paid order can be shipped; this one is goods held, payment under way\.$",
+        match=r"^Only a paid order can be shipped; this one is held for a payment\.$",
     ):
         decisions.ship(order, by=BY)
 

@@ -120,7 +120,7 @@ UNUSABLE: list[tuple[Any, str, str | None, str, str]] = [
     (for_an_order_that_is_paid, "the order is already paid", "paid", "paid_late", NOTHING),
     (
         while_another_holds_the_goods,
-        "the order is already goods held, payment under way",
+        "the order is already held for a payment",
         "reserved",
         "",
         NOTHING,
