@@ -57,7 +57,7 @@ def without(table: str, *constraints: str) -> None:
 
 
 def _belongs(cursor: object, name: str) -> bool:
-    """Whether an index of PostgreSQL is there for a constraint."""
+    """Return whether an index of PostgreSQL belongs to a constraint."""
     if connection.vendor == "sqlite":
         return False
     cursor.execute("SELECT 1 FROM pg_constraint WHERE conname = %s", [name])
@@ -72,7 +72,7 @@ def without_unique(table: str, column: str) -> None:
 
 
 def forget(refund: Refund) -> None:
-    """Delete a refund and what its events tell."""
+    """Delete a refund and its events."""
     Event.objects.filter(refund=refund)._raw_delete("default")
     Refund.objects.filter(pk=refund.pk)._raw_delete("default")
 
@@ -359,7 +359,7 @@ def a_refund_that_nobody_rejected(alice: Page) -> None:
     Refund.objects.update(status="rejected")
 
 
-def an_event_by_no_door(alice: Page) -> None:
+def an_event_without_an_entry_point(alice: Page) -> None:
     alice.buy({"book": 1})
     Event.objects.filter(after="paid").update(cause="")
 
@@ -610,7 +610,7 @@ CASES = (
     ),
     Case(
         invariants.every_event_has_an_author,
-        an_event_by_no_door,
+        an_event_without_an_entry_point,
         "7: event N: “reserved → paid” does not say who did it, and through which entry point",
     ),
     Case(
@@ -620,7 +620,7 @@ CASES = (
     ),
 )
 
-# SQLite cannot drop the UNIQUE of a column without building the table anew.
+# SQLite cannot drop the UNIQUE of a column without rebuilding the table.
 ONLY_ON_POSTGRES = (one_code_for_two, one_payment_holds_two_orders, one_transaction_for_two_refunds)
 
 
@@ -684,7 +684,7 @@ def test_a_shop_after_a_long_day_has_no_difference(alice: Page, bob: Page) -> No
 
 
 def _returned(order: Order) -> None:
-    """The buyer did not like it: the money goes back after the goods went out."""
+    """Give the money back after the goods went out."""
     refund = approve(refunds.flag_for_refund(order.payments.get(), reason="a return", by=CAROL))
     move(refund, "done", by=DORA, txid="e" * 64)
     move(order, "refunded", by=DORA)

@@ -155,7 +155,7 @@ def test_approve_refuses_when_sold_out_and_cancels_at_pi(alice: Page, bob: Page)
     assert Order.objects.get(reference=for_bob["reference"]).status == "pending"
 
 
-def test_what_was_cancelled_before_we_heard_of_it_holds_nothing(alice: Page) -> None:
+def test_a_payment_cancelled_before_we_heard_of_it_holds_nothing(alice: Page) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     alice.pi.cancel_by_user(identifier)
 
@@ -165,7 +165,7 @@ def test_what_was_cancelled_before_we_heard_of_it_holds_nothing(alice: Page) -> 
     assert not Event.objects.filter(after="reserved").exists()
 
 
-def test_what_was_signed_before_we_heard_of_it_is_completed_at_once(alice: Page) -> None:
+def test_a_payment_signed_before_we_heard_of_it_is_completed_at_once(alice: Page) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     alice.pi.approve(identifier)
     alice.pi.sign(identifier)
@@ -350,7 +350,7 @@ def statuses() -> tuple[str, str]:
 
 
 def signed_after_it_was_given_up(alice: Page) -> tuple[Order, str, str]:
-    """An open order, its first payment, whose transaction Pi has not verified yet, and a second one."""
+    """Return an open order, its first payment, whose transaction is not verified yet, and a second one."""
     answer = alice.order({"mug": 1})
     first = given_up_while_signed(alice, answer, verified=False)
     second = alice.create_payment(answer)

@@ -1,4 +1,4 @@
-"""onCancel and onError: hints of a browser. Only what Pi says releases anything."""
+"""onCancel and onError: hints from a browser. Only what Pi says releases anything."""
 
 from __future__ import annotations
 
@@ -163,24 +163,24 @@ def test_an_error_without_a_payment_is_only_logged(alice: Page, body: dict[str, 
     assert (list(alice.pi.calls), Event.objects.count()) == ([], 0)
 
 
-@pytest.mark.parametrize("door", ["cancel", "incomplete", "error"])
-def test_an_outgoing_payment_is_no_business_of_any_door(alice: Page, door: str) -> None:
+@pytest.mark.parametrize("callback", ["cancel", "incomplete", "error"])
+def test_no_callback_touches_an_outgoing_payment(alice: Page, callback: str) -> None:
     identifier = alice.pi.create_outgoing(alice.pioneer, amount="1", memo="refund", metadata={"refund": "1"})
     alice.pi.calls.clear()
 
-    alice.post(f"/payments/{door}", {"paymentId": identifier}, expect=404)
+    alice.post(f"/payments/{callback}", {"paymentId": identifier}, expect=404)
 
     assert (acts(alice.pi), PiPayment.objects.count()) == (["GET"], 0)
 
 
-@pytest.mark.parametrize("door", ["approve", "cancel", "incomplete", "error"])
+@pytest.mark.parametrize("callback", ["approve", "cancel", "incomplete", "error"])
 @pytest.mark.parametrize("fault", ["down", "html", "refuse", "malformed", "nonsense"])
-def test_when_pi_cannot_say_every_door_asks_to_come_back(alice: Page, door: str, fault: str) -> None:
+def test_every_callback_asks_for_a_retry_when_pi_cannot_say(alice: Page, callback: str, fault: str) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     alice.pi.faults.add(fault, path="payments")
 
     response = alice.client.post(
-        f"/payments/{door}", {"paymentId": identifier}, content_type="application/json"
+        f"/payments/{callback}", {"paymentId": identifier}, content_type="application/json"
     )
 
     assert (response.status_code, response["Retry-After"]) == (503, "10")

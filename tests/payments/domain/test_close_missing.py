@@ -1,4 +1,4 @@
-"""Staff give a payment up that Pi does not know any more, by name."""
+"""Staff give up a payment that Pi no longer knows, by name."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_payment_may_be_closed_without_a_note(alice: Page) -> None:
     assert payment.events.get(after="cancelled").note == "Pi does not know it."
 
 
-def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
+def test_a_closed_payment_is_still_watched_without_a_notice(alice: Page) -> None:
     payment = decisions.close_missing(_forgotten(alice), pi=asking(), by=BY)
 
     with pytest.raises(UnknownPayment):
@@ -61,7 +61,7 @@ def test_what_was_closed_is_watched_on_in_silence(alice: Page) -> None:
     assert (payment.notice, payment.next_check_at is None) == ("", False)
 
 
-def test_what_never_held_goods_is_closed_for_good(alice: Page) -> None:
+def test_a_closed_payment_that_never_held_goods_is_not_watched(alice: Page) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     protocol.report_error(identifier, "a hiccup", caller=None)
     alice.pi.reset()

@@ -1,4 +1,4 @@
-"""What is decided is committed: no door runs inside a transaction that somebody else could roll back."""
+"""Decisions are committed: nothing here runs inside a transaction that its caller could roll back."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.payments.situations import asking
 BY = Author("staff carol", "test")
 NESTED = "^A durable atomic block cannot be nested within another atomic block"
 
-Door = Callable[[Page], object]
-DOORS: dict[str, Door] = {
+Commit = Callable[[Page], object]
+COMMITS: dict[str, Commit] = {
     "place_order": lambda alice: protocol.place_order(rows.pioneer(), {"book": 1}),
     "report_error": lambda alice: protocol.report_error(rows.payment().identifier, "text", caller=None),
     "expire": lambda alice: protocol.expire(rows.order(), pi=asking(), by=BY),
@@ -38,7 +38,7 @@ DOORS: dict[str, Door] = {
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
-def test_no_door_joins_the_transaction_of_somebody_else(alice: Page, door: Door) -> None:
+@pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS)
+def test_no_commit_joins_an_open_transaction(alice: Page, commit: Commit) -> None:
     with transaction.atomic(), pytest.raises(RuntimeError, match=NESTED):
-        door(alice)
+        commit(alice)

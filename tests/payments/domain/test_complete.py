@@ -168,7 +168,7 @@ def test_a_stranger_completes_and_learns_only_the_status(alice: Page) -> None:
     assert alice.complete(identifier, txid) == {"status": "completed", "order": None}
 
 
-def test_a_token_that_is_over_does_not_keep_a_payment_from_completing(alice: Page) -> None:
+def test_an_expired_token_does_not_keep_a_payment_from_completing(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     txid = alice.pi.sign(identifier)
     alice.token = "over"
@@ -236,10 +236,12 @@ def test_a_second_paid_payment_of_one_order_gets_a_refund_requested(alice: Page)
 @pytest.mark.parametrize(
     ("left", "status", "reason", "refunds"), [(10, "paid", "", 0), (0, "needs_review", "stock_gone", 1)]
 )
-def test_money_after_the_hold_is_over(alice: Page, left: int, status: str, reason: str, refunds: int) -> None:
+def test_money_after_the_hold_has_expired(
+    alice: Page, left: int, status: str, reason: str, refunds: int
+) -> None:
     order, identifier = alice.approved({"mug": 1})
     txid = alice.pi.sign(identifier, recorded=False)
-    alice.incomplete(identifier)  # Pi, too, takes it for unsigned, and cancels
+    alice.incomplete(identifier)  # Pi also believes that it is unsigned, and cancels it
     Order.objects.update(status="expired")
     Variant.objects.filter(sku="mug").update(on_hand=left)
     alice.pi.record_transaction(identifier)
@@ -342,7 +344,7 @@ def test_the_transaction_of_another_payment_pays_nothing(alice: Page, bob: Page)
 
 
 def test_a_transaction_that_somebody_else_has_shown_pays_for_its_own_payment(alice: Page, bob: Page) -> None:
-    """Whatever stands on the chain can be shown to Pi by anybody, for a payment of their own."""
+    """Anybody can show Pi any transaction on the chain, for a payment of their own."""
     order, hers = alice.approved({"mug": 1})
     _, his = bob.approved({"mug": 1})
     txid = alice.pi.sign(hers)

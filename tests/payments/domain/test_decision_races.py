@@ -1,4 +1,4 @@
-"""Two members of staff at the same instant, and staff beside the money: threads on a real database."""
+"""Two members of staff at the same instant, or staff while money arrives: threads on a real database."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def told(step: Callable[[], object]) -> Callable[[], str]:
     return run
 
 
-def by(who: str, door: str) -> Author:
-    return Author(f"staff {who}", door)
+def by(who: str, cause: str) -> Author:
+    return Author(f"staff {who}", cause)
 
 
 def test_an_order_is_honoured_once(alice: Page) -> None:
@@ -96,7 +96,7 @@ def test_the_last_unit_goes_to_one_of_two_orders_in_review(alice: Page, bob: Pag
     assert list(invariants.differences()) == []
 
 
-def test_what_is_missing_is_released_once(alice: Page) -> None:
+def test_a_missing_payment_is_closed_once(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     payment = PiPayment.objects.get(identifier=identifier)
     not_found = {"error": "payment_not_found"}

@@ -49,7 +49,7 @@ def test_goods_are_handed_over_in_the_way_of_their_kind(
 
 @pytest.fixture
 def _no_parcels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database refuses a kind that the choices do not know, so one loses its hand-over instead."""
+    """Remove the hand-over of parcels: the database refuses any kind that is not among the choices."""
     monkeypatch.delitem(HAND_OVERS, Delivery.PHYSICAL)
 
 

@@ -33,7 +33,7 @@ def order() -> Order:
 
 @pytest.fixture
 def shown(settings: Any) -> PaymentRecord:
-    """A payment of 1.5 Pi by alice, as it should be."""
+    """Return a correct payment of 1.5 Pi by alice."""
     return PaymentRecord(
         identifier="payment",
         user_uid="u-1",
@@ -119,7 +119,7 @@ def test_an_open_order_passes(order: Order, shown: PaymentRecord) -> None:
 def test_an_order_whose_time_is_over_must_still_be_offered_as_it_was(
     alice: Page, change: dict[str, Any], code: str
 ) -> None:
-    """Else who begins a payment now and then, and never pays, keeps a price for ever."""
+    """Otherwise a buyer could keep a price forever by starting a payment now and then without paying."""
     answer = alice.order({"mug": 1})
     Order.objects.update(expires_at=timezone.now())
     if "price" in change:
@@ -132,7 +132,7 @@ def test_an_order_whose_time_is_over_must_still_be_offered_as_it_was(
     assert said.get("error", "") == code
 
 
-def test_what_is_wrong_is_told_before_whether_it_is_too_late(shown: PaymentRecord) -> None:
+def test_a_mismatch_is_reported_before_a_closed_order(shown: PaymentRecord) -> None:
     with pytest.raises(Refused) as refused:
         order_for(rows.order("paid", total=Decimal(9)), shown, by=BY)
 
@@ -285,7 +285,7 @@ def choice() -> Product:
         ("BOOK ", "unknown_product"),
     ],
 )
-def test_what_cannot_be_bought_at_once_is_refused(shown: PaymentRecord, name: str, code: str) -> None:
+def test_a_buy_now_of_unsuitable_goods_is_refused(shown: PaymentRecord, name: str, code: str) -> None:
     shelf()
     choice()
     variant(product("Hidden", published=False))

@@ -1,4 +1,4 @@
-"""Staff hand the goods of an order in review over after all, by name."""
+"""Staff hand over the goods of an order in review after all, by name."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_payment_that_was_given_up_pays_for_nothing(alice: Page) -> None:
     assert Refund.objects.count() == 0
 
 
-def test_what_comes_on_top_of_that_goes_back(alice: Page) -> None:
+def test_a_second_payment_of_an_honoured_order_goes_back(alice: Page) -> None:
     order = decisions.honour(unverified(alice, {"mug": 1}), by=BY)
     first = order.payments.get()
     alice.pi.verify_transaction(first.identifier)
@@ -119,7 +119,7 @@ def test_what_comes_on_top_of_that_goes_back(alice: Page) -> None:
 
 
 def paid_while_another_was_signed(alice: Page) -> tuple[Order, PiPayment, str]:
-    """An order in its buyer's hands, what it was paid with, and an earlier payment that was given up."""
+    """Return a delivered order, the payment that paid for it, and an earlier one that was given up."""
     answer = alice.order({"voucher": 1})
     given_up = given_up_while_signed(alice, answer)
     used = alice.create_payment(answer)
@@ -181,7 +181,7 @@ def test_honouring_is_declined_while_the_money_goes_back(alice: Page) -> None:
 
 
 def test_honouring_rejects_a_refund_that_has_failed(alice: Page) -> None:
-    """Or it could be approved again, and the money would go after the goods."""
+    """Otherwise it could be approved again, and the money would follow the goods."""
     order = paid_after_cancel(alice, {"mug": 1})
     refund = approve(Refund.objects.get())
     with transaction.atomic():
@@ -285,7 +285,7 @@ def test_late_money_for_goods_that_were_there_needs_no_honouring(alice: Page) ->
     assert order.status == "paid"
 
 
-def test_what_was_flagged_by_staff_is_withdrawn_when_honoured(alice: Page) -> None:
+def test_a_refund_flagged_by_staff_is_withdrawn_when_the_order_is_honoured(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
     refund = Refund.objects.get()
     decisions.reject_refund(refund, by=CAROL, note="wait")

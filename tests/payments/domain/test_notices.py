@@ -1,4 +1,4 @@
-"""What the shop tells staff: which notice gives way, what is taken back; sentences decide nothing."""
+"""What the shop tells staff: which notice gives way, which is withdrawn; sentences decide nothing."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_colleagues_note_is_never_touched_whatever_it_says(
 
 
 def reword_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on all that the shop writes for people, in notes, details and reasons, reads the same."""
+    """From now on, everything that the shop writes for people, in notes, details and reasons, is the same."""
 
     def rewrite(subject: Any, kind: EventKind, *, note: str = "", **fields: Any) -> None:
         record(subject, kind, note="…" if note else "", **fields)

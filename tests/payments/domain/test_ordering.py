@@ -1,4 +1,4 @@
-"""Orders over HTTP: what is written and what is refused, who sees it, how it is given up and tried again."""
+"""Orders over HTTP: what is written and what is refused, who sees it, how it is cancelled and reopened."""
 
 from __future__ import annotations
 
@@ -191,12 +191,12 @@ def test_an_address_that_nothing_is_sent_to_is_not_kept(alice: Page) -> None:
     assert [tap["reference"] for tap in taps] == [order.reference] * 2
 
 
-def test_what_is_sent_over_the_net_needs_none(alice: Page) -> None:
+def test_digital_goods_need_no_address(alice: Page) -> None:
     assert place(alice, lines=lines(book=1, voucher=1))["status"] == "pending"
 
 
 @pytest.mark.parametrize("sku", ["unknown", "MUG", "mug; DROP TABLE", "🙂", "../mug"])
-def test_what_we_do_not_have_is_not_for_sale(alice: Page, sku: str) -> None:
+def test_an_unknown_sku_is_not_for_sale(alice: Page, sku: str) -> None:
     body = [*lines(book=1), {"sku": sku, "quantity": 1}]
 
     answer = place(alice, expect=409, lines=body)
@@ -304,7 +304,7 @@ def test_a_page_has_a_hundred_orders_at_most(alice: Page) -> None:
 
 
 def many(page: Page) -> Order:
-    """An order with two lines, written past HTTP and its throttle."""
+    """Write an order with two lines directly, not over HTTP, which is throttled."""
     return place_order(Pioneer.objects.get(uid=page.pioneer.uid), {"book": 1, "voucher": 1})
 
 
@@ -450,7 +450,7 @@ def test_reopening_what_is_open_changes_nothing(alice: Page) -> None:
     assert Order.objects.get().events.count() == 1
 
 
-def test_at_another_price_it_is_ordered_anew(alice: Page, expired: str) -> None:
+def test_an_order_is_not_reopened_at_another_price(alice: Page, expired: str) -> None:
     Variant.objects.filter(sku="book").update(price=1)
 
     assert reopen(alice, expired, expect=409)["error"] == "price_changed"

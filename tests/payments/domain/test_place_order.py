@@ -1,4 +1,4 @@
-"""The tap on Buy: one order per wish, however often it arrives."""
+"""The tap on Buy: one order per request, however often it arrives."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_of_two_wishes_at_once_with_one_key_the_second_is_a_conflict(
 
 
 def before_it_writes(second: Callable[[], Order], first: Callable[[], Order]) -> tuple[Order, Order]:
-    """What both return when the first comes and goes after the second has looked and before it writes."""
+    """Return both results when the first runs after the second has looked and before it writes."""
     rows.pioneer()
     placed: list[Any] = []
 

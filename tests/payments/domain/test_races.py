@@ -1,4 +1,4 @@
-"""Real threads against a real database: everything twice, at once, by everybody. No sleeps, only barriers."""
+"""Real threads on a real database: everything twice, at once, by everybody. No sleeps, only barriers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def at_once(*steps: Callable[[], object]) -> list[object]:
 
 
 def approve(page: Page, identifier: str) -> tuple[int, dict[str, str]]:
-    """What the SDK makes of a callback: on a busy machine the answer may be 503, and it is repeated."""
+    """Repeat the callback as the SDK does: on a busy machine the answer may be 503."""
     for _ in range(6):
         status, answer = page.approve(identifier, expect=None)
         if status != 503:
@@ -58,7 +58,7 @@ def approve(page: Page, identifier: str) -> tuple[int, dict[str, str]]:
 def crowd(pi: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[Page]:
     rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
     monkeypatch.setitem(rates, "sign-in", "10000/min")
-    # Who wins is what these tests are about, not how long a busy machine takes to say so.
+    # These tests are about who wins, not about how long a busy machine takes.
     monkeypatch.setattr(protocol, "CALLBACK_SECONDS", 60)
     return [Page(pi, f"buyer{n}").sign_in() for n in range(BUYERS)]
 
@@ -162,24 +162,24 @@ def test_opposite_baskets_do_not_lock_each_other_out(crowd: list[Page]) -> None:
     assert counted(one) == counted(two) == (BUYERS, 100)
 
 
-def test_four_sweepers_at_once_settle_every_payment_once(crowd: list[Page]) -> None:
+def test_four_reconcilers_at_once_settle_every_payment_once(crowd: list[Page]) -> None:
     sold = variant(product("Tea"), on_hand=100, delivery="download", file="x")
     for page in crowd:
         _, identifier = page.approved({sold.sku: 1})
         page.pi.sign(identifier)
     PiPayment.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
 
-    def sweep_all() -> int:
+    def reconcile_all() -> int:
         return len(list(reconcile_due(proceed=lambda: True, by=Author("reconcile_payments", "reconcile"))))
 
-    swept = at_once(*[sweep_all] * 4)
+    settled = at_once(*[reconcile_all] * 4)
 
-    assert sum(swept) == BUYERS
+    assert sum(settled) == BUYERS
     assert set(Order.objects.values_list("status", flat=True)) == {"fulfilled"}
     assert counted(sold) == (0, 100 - BUYERS)
 
 
-def test_the_sweeper_gives_up_while_the_buyer_pays(alice: Page) -> None:
+def test_reconciliation_gives_up_while_the_buyer_pays(alice: Page) -> None:
     for _ in range(ROUNDS):
         order, identifier = alice.approved({"voucher": 1})
         txid = alice.pi.sign(identifier)
@@ -188,7 +188,9 @@ def test_the_sweeper_gives_up_while_the_buyer_pays(alice: Page) -> None:
 
         at_once(
             partial(alice.complete, identifier, txid, expect=None),
-            lambda: list(reconcile_due(proceed=lambda: True, by=Author("sweeper", "reconcile"))),
+            lambda: list(
+                reconcile_due(proceed=lambda: True, by=Author("reconcile_payments", "reconcile_payments"))
+            ),
         )
 
         order.refresh_from_db()

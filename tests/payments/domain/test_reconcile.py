@@ -1,4 +1,4 @@
-"""The sweeper and the clean-up: buyers who never come back."""
+"""`reconcile_payments` and `cleanup_stale_orders`: buyers who never come back."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.django_db
 BY = Author("reconcile_payments", "reconcile")
 
 
-def sweep_once() -> list[str]:
-    """One run in which every payment is due; what became of each."""
+def reconcile_once() -> list[str]:
+    """Run once with every payment due, and return what became of each."""
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(days=2))
     return [str(outcome) for outcome in reconcile_due(proceed=lambda: True, by=BY)]
 
@@ -55,11 +55,11 @@ def paid_after_it_was_cancelled(alice: Page) -> tuple[Order, str]:
     return order, identifier
 
 
-def test_paid_and_never_came_back_is_completed(alice: Page) -> None:
+def test_a_paid_payment_whose_buyer_never_came_back_is_completed(alice: Page) -> None:
     order, identifier = alice.approved({"voucher": 1})
     alice.pi.sign(identifier)
 
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
     order.refresh_from_db()
     assert order.status == "fulfilled"
@@ -69,15 +69,15 @@ def test_a_payment_in_time_is_left_alone(alice: Page) -> None:
     _order, _identifier = alice.approved({"mug": 1})
     alice.pi.calls.clear()
 
-    assert sweep_once() == ["approved"]
+    assert reconcile_once() == ["approved"]
     assert acts(alice.pi) == ["GET"]
 
 
-def test_a_hold_that_is_over_is_cancelled_at_pi_and_released(alice: Page) -> None:
+def test_an_expired_hold_is_cancelled_at_pi_and_released(alice: Page) -> None:
     order, identifier = alice.approved({"mug": 1})
     end_holds()
 
-    assert sweep_once() == ["cancelled"]
+    assert reconcile_once() == ["cancelled"]
 
     order.refresh_from_db()
     assert alice.pi.payment(identifier)["status"]["cancelled"] is True
@@ -89,7 +89,7 @@ def test_a_payment_signed_when_its_hold_ends_is_completed(alice: Page) -> None:
     end_holds()
     alice.pi.sign(identifier)
 
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
     order.refresh_from_db()
     assert order.status == "paid"
@@ -103,7 +103,7 @@ def test_a_payment_that_never_reached_the_gate_is_given_up_after_ten_minutes(
     alice.cancel(identifier)
     make_old(**age)
 
-    assert sweep_once() == [outcome]
+    assert reconcile_once() == [outcome]
 
 
 def test_a_refused_payment_is_cancelled_at_once(alice: Page) -> None:
@@ -112,7 +112,7 @@ def test_a_refused_payment_is_cancelled_at_once(alice: Page) -> None:
     alice.pi.faults.add("refuse", path="cancel", times=1)
     alice.approve(identifier, expect=409)
 
-    assert sweep_once() == ["cancelled"]
+    assert reconcile_once() == ["cancelled"]
 
 
 def test_an_approval_that_pi_never_received_is_sent_again(alice: Page) -> None:
@@ -120,7 +120,7 @@ def test_an_approval_that_pi_never_received_is_sent_again(alice: Page) -> None:
     alice.pi.faults.add("refuse", path="approve", times=1)
     alice.approve(identifier, expect=503)
 
-    assert sweep_once() == ["approved"]
+    assert reconcile_once() == ["approved"]
     assert alice.pi.payment(identifier)["status"]["developer_approved"] is True
 
 
@@ -128,28 +128,28 @@ def test_a_late_transaction_is_found_within_a_day(alice: Page) -> None:
     order, _ = paid_after_it_was_cancelled(alice)
     make_old(hours=23)
 
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
     order.refresh_from_db()
     assert order.status == "paid"
 
 
-def test_the_day_of_watching_begins_at_the_end_however_long_pi_was_down(alice: Page) -> None:
+def test_a_payment_is_checked_for_a_day_after_it_ended_however_long_pi_was_down(alice: Page) -> None:
     order, identifier = alice.approved({"mug": 1})
     alice.pi.sign(identifier, recorded=False)
     PiPayment.objects.update(created_at=timezone.now() - timedelta(hours=30))
     end_holds()
-    assert sweep_once() == ["cancelled"]
-    assert sweep_once() == ["cancelled"]
+    assert reconcile_once() == ["cancelled"]
+    assert reconcile_once() == ["cancelled"]
     alice.pi.record_transaction(identifier)
 
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
     order.refresh_from_db()
     assert order.status == "paid"
 
 
-def test_what_pi_says_was_approved_is_watched_even_if_our_own_record_of_it_is_lost(alice: Page) -> None:
+def test_a_payment_approved_at_pi_is_watched_even_if_our_record_of_it_is_lost(alice: Page) -> None:
     """A database that was restored, or that lost its last commit, does not know that it held the goods."""
     order = alice.order({"mug": 1})
     identifier = alice.create_payment(order)
@@ -159,12 +159,12 @@ def test_what_pi_says_was_approved_is_watched_even_if_our_own_record_of_it_is_lo
     alice.pi.record_transaction(identifier)
     make_old(hours=23)
 
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
     assert Order.objects.get(reference=order["reference"]).status == "paid"
 
 
-def test_what_pi_doubts_is_watched_even_if_our_own_record_of_it_is_lost(alice: Page) -> None:
+def test_a_payment_that_pi_does_not_verify_is_watched_even_if_our_record_is_lost(alice: Page) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     alice.pi.approve(identifier)
     not_verified_for_long(alice, identifier, alice.pi.sign(identifier, verified=False))
@@ -172,7 +172,7 @@ def test_what_pi_doubts_is_watched_even_if_our_own_record_of_it_is_lost(alice: P
     alice.pi.verify_transaction(identifier)
     make_old(hours=23)
 
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
 
 @pytest.mark.parametrize("fault", ["down", "html", "nonsense"])
@@ -182,11 +182,11 @@ def test_staff_are_told_of_a_payment_about_which_pi_says_nothing_for_an_hour(ali
     for hours, notice in ((0, ""), (1, "unanswered")):
         make_old(hours=hours)
         with pytest.raises(PiUnclear):
-            sweep_once()
+            reconcile_once()
         assert PiPayment.objects.get().notice == notice
 
     alice.pi.faults.clear()
-    sweep_once()
+    reconcile_once()
 
     assert PiPayment.objects.get().notice == ""
 
@@ -195,20 +195,20 @@ def pi_is_away_for_a_look(alice: Page) -> None:
     make_old(hours=2)
     alice.pi.faults.add("down", path="payments", times=1)
     with pytest.raises(PiUnclear):
-        sweep_once()
+        reconcile_once()
 
 
-def test_a_look_without_an_answer_writes_over_nothing_that_was_said_for_good(alice: Page) -> None:
+def test_an_unanswered_check_does_not_overwrite_a_lasting_notice(alice: Page) -> None:
     alice.approved({"mug": 1})
     PiPayment.objects.update(notice="paid_on_chain_only")
 
     pi_is_away_for_a_look(alice)
-    sweep_once()
+    reconcile_once()
 
     assert PiPayment.objects.get().notice == "paid_on_chain_only"
 
 
-def test_a_look_whose_answer_is_lost_says_nothing_of_what_was_completed_meanwhile(alice: Page) -> None:
+def test_a_check_whose_answer_is_lost_sets_no_notice_on_a_completed_payment(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     txid = alice.pi.sign(identifier)
     make_old(hours=2)
@@ -220,13 +220,13 @@ def test_a_look_whose_answer_is_lost_says_nothing_of_what_was_completed_meanwhil
     alice.pi.faults.add("lose_answer", path=identifier, times=1)
     alice.pi.after_call = complete_it
     with pytest.raises(PiUnclear):
-        sweep_once()
+        reconcile_once()
 
     payment = PiPayment.objects.get()
     assert (payment.status, payment.notice) == ("completed", "")
 
 
-def test_what_pi_has_forgotten_since_it_was_cancelled_needs_no_notice(alice: Page) -> None:
+def test_a_cancelled_payment_that_pi_has_forgotten_needs_no_notice(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.incomplete(identifier)
     pi_is_away_for_a_look(alice)
@@ -234,13 +234,13 @@ def test_what_pi_has_forgotten_since_it_was_cancelled_needs_no_notice(alice: Pag
     alice.pi.forget(identifier)
     make_old(hours=25)
 
-    sweep_once()
+    reconcile_once()
 
     payment = PiPayment.objects.get()
     assert (payment.next_check_at, payment.notice) == (None, "")
 
 
-def test_staff_are_told_of_money_that_the_database_cannot_take_for_an_hour(
+def test_staff_are_told_when_the_database_cannot_record_money_for_an_hour(
     alice: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, identifier = alice.approved({"mug": 1})
@@ -253,7 +253,7 @@ def test_staff_are_told_of_money_that_the_database_cannot_take_for_an_hour(
     for hours, notice in ((0, ""), (1, "unanswered")):
         make_old(hours=hours)
         with pytest.raises(OperationalError):
-            sweep_once()
+            reconcile_once()
         assert PiPayment.objects.get().notice == notice
 
 
@@ -265,20 +265,20 @@ def test_the_watch_of_a_failed_payment_ends_whatever_pi_refuses_it_for(alice: Pa
     alice.pi.faults.add("refuse", path="complete", status=400, body={"error": "cancelled_payment"})
     make_old(hours=25)
 
-    sweep_once()
+    reconcile_once()
 
     payment = PiPayment.objects.get()
     assert (payment.status, payment.next_check_at) == ("failed", None)
 
 
-def test_goods_come_free_when_pi_drops_a_transaction_again(alice: Page) -> None:
+def test_goods_are_released_when_pi_drops_a_transaction(alice: Page) -> None:
     order, identifier = alice.approved({"mug": 1})
     alice.complete(identifier, alice.pi.sign(identifier, verified=False), expect=409)
     alice.pi.tamper(identifier, transaction=None)
     end_holds()
     make_old(hours=1)
 
-    sweep_once()
+    reconcile_once()
 
     order.refresh_from_db()
     assert (order.status, counted(Variant.objects.get(sku="mug"))) == ("needs_review", (0, 10))
@@ -289,26 +289,26 @@ def test_a_cancelled_payment_is_forgotten_after_a_day(alice: Page) -> None:
     alice.incomplete(identifier)
     make_old(hours=25)
 
-    assert sweep_once() == ["cancelled"]
+    assert reconcile_once() == ["cancelled"]
     assert PiPayment.objects.get().next_check_at is None
-    assert sweep_once() == []
+    assert reconcile_once() == []
 
 
 @pytest.mark.parametrize("fault", ["down", "html", "lose_answer"])
-def test_the_last_look_at_a_cancelled_payment_is_one_that_pi_has_answered(alice: Page, fault: str) -> None:
+def test_the_last_check_of_a_cancelled_payment_is_one_that_pi_answered(alice: Page, fault: str) -> None:
     order, _ = paid_after_it_was_cancelled(alice)
     make_old(hours=25)
     alice.pi.faults.add(fault, path="payments", times=1)
 
     with pytest.raises(PiUnclear):
-        sweep_once()
-    assert sweep_once() == ["completed"]
+        reconcile_once()
+    assert reconcile_once() == ["completed"]
 
     order.refresh_from_db()
     assert order.status == "paid"
 
 
-def test_a_sweeper_that_dies_in_the_middle_of_the_last_look_was_not_the_last(alice: Page) -> None:
+def test_a_last_check_that_is_interrupted_is_repeated(alice: Page) -> None:
     paid_after_it_was_cancelled(alice)
     make_old(hours=25)
 
@@ -317,13 +317,13 @@ def test_a_sweeper_that_dies_in_the_middle_of_the_last_look_was_not_the_last(ali
 
     alice.pi.after_call = die
     with pytest.raises(KeyboardInterrupt):
-        sweep_once()
+        reconcile_once()
     alice.pi.after_call = None
 
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
 
-def test_a_last_look_that_is_overtaken_by_the_money_does_not_end_the_watch(alice: Page) -> None:
+def test_a_last_check_that_is_overtaken_by_the_money_does_not_end_the_watch(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.pi.sign(identifier, recorded=False)
     alice.incomplete(identifier)
@@ -336,13 +336,13 @@ def test_a_last_look_that_is_overtaken_by_the_money_does_not_end_the_watch(alice
         alice.incomplete(identifier, expect=503)
 
     alice.pi.after_call = the_money_is_seen_while_an_old_answer_travels
-    sweep_once()
+    reconcile_once()
 
     assert status_of(identifier) == "submitted"
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
 
-def test_money_that_is_seen_right_after_the_last_look_keeps_the_watch(alice: Page) -> None:
+def test_money_that_is_seen_right_after_the_last_check_keeps_the_watch(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.pi.sign(identifier, recorded=False)
     alice.incomplete(identifier)
@@ -358,45 +358,45 @@ def test_money_that_is_seen_right_after_the_last_look_keeps_the_watch(alice: Pag
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(the_money_is_seen_before_the_watch_ends):
-        sweep_once()
+        reconcile_once()
 
     assert status_of(identifier) == "submitted"
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
 
 
-def test_the_last_look_at_one_payment_is_not_that_at_another(alice: Page, bob: Page) -> None:
+def test_the_last_check_of_one_payment_does_not_end_the_watch_of_another(alice: Page, bob: Page) -> None:
     _, old = alice.approved({"mug": 1})
     alice.incomplete(old)
     make_old(hours=25)
     _, young = bob.approved({"mug": 1})
     bob.incomplete(young)
 
-    assert sweep_once() == ["cancelled", "cancelled"]
+    assert reconcile_once() == ["cancelled", "cancelled"]
 
     assert list(PiPayment.objects.filter(next_check_at=None)) == [PiPayment.objects.get(identifier=old)]
 
 
-def test_what_pi_has_forgotten_is_not_watched_for_ever(alice: Page) -> None:
+def test_a_payment_that_pi_has_forgotten_is_not_watched_forever(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.incomplete(identifier)
     alice.pi.forget(identifier)
     make_old(hours=25)
 
-    assert sweep_once() == ["trouble: UnknownPayment"]
-    assert sweep_once() == []
+    assert reconcile_once() == ["trouble: UnknownPayment"]
+    assert reconcile_once() == []
 
 
-def test_what_could_never_be_signed_is_forgotten_at_once(alice: Page) -> None:
+def test_a_cancelled_payment_that_was_never_approved_is_not_watched(alice: Page) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     alice.incomplete(identifier)
 
-    assert sweep_once() == []
+    assert reconcile_once() == []
 
 
-def test_what_is_completed_is_never_asked_about_again(alice: Page) -> None:
+def test_a_completed_payment_is_never_asked_about_again(alice: Page) -> None:
     alice.buy({"mug": 1})
 
-    assert sweep_once() == []
+    assert reconcile_once() == []
 
 
 @pytest.mark.parametrize("fault", ["down", "html", "refuse", "nonsense"])
@@ -409,7 +409,7 @@ def test_a_run_stops_at_the_first_answer_that_says_that_pi_is_unreachable(
     alice.pi.faults.add(fault, path="payments")
 
     with pytest.raises(PiUnclear):
-        sweep_once()
+        reconcile_once()
 
     assert len(acts(alice.pi)) <= 1
     assert set(PiPayment.objects.values_list("status", flat=True)) == {"approved"}
@@ -420,7 +420,7 @@ def test_a_run_stops_when_our_key_is_wrong(alice: Page, settings: object) -> Non
     settings.PI_API_KEY = "wrong"
 
     with pytest.raises(PiMisconfigured):
-        sweep_once()
+        reconcile_once()
 
 
 def test_a_payment_that_pi_does_not_know_any_more_is_shown_to_staff_and_the_rest_goes_on(
@@ -431,7 +431,7 @@ def test_a_payment_that_pi_does_not_know_any_more_is_shown_to_staff_and_the_rest
     bob.pi.sign(known)
     PiPayment.objects.exclude(identifier=known).update(identifier="gone")
 
-    outcomes = sweep_once()
+    outcomes = reconcile_once()
 
     assert sorted(outcomes) == ["completed", "trouble: UnknownPayment"]
     gone = PiPayment.objects.get(identifier="gone")
@@ -443,25 +443,25 @@ def test_a_payment_that_pi_refuses_to_go_on_with_is_shown_to_staff_until_it_does
     alice.pi.sign(identifier)
     alice.pi.faults.add("refuse", path="complete", status=400, body={"error": "invalid_arguments"})
 
-    assert sweep_once() == ["trouble: PiRefused"]
+    assert reconcile_once() == ["trouble: PiRefused"]
     assert "invalid_arguments" in PiPayment.objects.get().notice_text
 
     alice.pi.faults.clear()
-    assert sweep_once() == ["completed"]
+    assert reconcile_once() == ["completed"]
     order.refresh_from_db()
     assert (order.status, PiPayment.objects.get().notice) == ("paid", "")
 
 
-def test_what_pi_refused_to_cancel_needs_no_notice_once_it_is_cancelled(alice: Page) -> None:
+def test_a_payment_that_pi_refused_to_cancel_needs_no_notice_once_cancelled(alice: Page) -> None:
     alice.approved({"mug": 1})
     end_holds()
     alice.pi.faults.add("refuse", path="cancel", status=400, body={"error": "invalid_arguments"})
 
-    assert sweep_once() == ["trouble: PiRefused"]
+    assert reconcile_once() == ["trouble: PiRefused"]
     assert "invalid_arguments" in PiPayment.objects.get().notice_text
 
     alice.pi.faults.clear()
-    assert sweep_once() == ["cancelled"]
+    assert reconcile_once() == ["cancelled"]
     assert PiPayment.objects.get().notice == ""
 
 
@@ -610,7 +610,7 @@ def test_settle_waits_for_the_buyer(alice: Page) -> None:
     assert payment.status == "approved"
 
 
-def test_a_payment_that_cannot_be_true_is_in_trouble_alone(alice: Page, bob: Page) -> None:
+def test_a_contradictory_payment_does_not_stop_the_others(alice: Page, bob: Page) -> None:
     _, first = alice.approved({"mug": 1})
     _, second = bob.approved({"mug": 1})
     txid = alice.pi.sign(first)
@@ -620,7 +620,7 @@ def test_a_payment_that_cannot_be_true_is_in_trouble_alone(alice: Page, bob: Pag
     _, third = Page(alice.pi, "carol").sign_in().approved({"mug": 1})
     alice.pi.sign(third)
 
-    outcomes = sweep_once()
+    outcomes = reconcile_once()
 
     assert sorted(outcomes) == ["completed", "trouble: Contradiction"]
     doubtful = PiPayment.objects.get(identifier=second)
@@ -630,10 +630,10 @@ def test_a_payment_that_cannot_be_true_is_in_trouble_alone(alice: Page, bob: Pag
 def test_a_payment_that_pi_shows_again_needs_no_notice_any_more(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     PiPayment.objects.update(identifier="gone")
-    sweep_once()
+    reconcile_once()
     PiPayment.objects.update(identifier=identifier)
 
-    sweep_once()
+    reconcile_once()
 
     assert PiPayment.objects.get().notice == ""
 
@@ -653,7 +653,7 @@ def test_a_refund_that_nobody_decided_is_asked_for_by_the_shop(alice: Page) -> N
 
 
 def ended(status: str, ago: timedelta) -> PiPayment:
-    """A payment whose last move was so long ago; other events of it are older or newer."""
+    """Return a payment whose last move was that long ago; its other events are older and newer."""
     now = timezone.now()
     payment = rows.payment(status, next_check_at=now)
     begin(payment, by=BY)
@@ -701,13 +701,13 @@ def test_a_look_ends_the_watch_a_day_after_the_last_move(
 ) -> None:
     payment = ended(status, age)
 
-    assert sweep_once() == ["trouble: UnknownPayment"]
+    assert reconcile_once() == ["trouble: UnknownPayment"]
 
     payment.refresh_from_db()
     assert (payment.next_check_at is not None) is is_watched
 
 
-def test_what_has_waited_longest_is_looked_at_first() -> None:
+def test_the_payment_that_has_waited_longest_is_checked_first() -> None:
     now = timezone.now()
     for minutes in (1, 3, 2):
         rows.payment(identifier=f"due{minutes}", next_check_at=now - timedelta(minutes=minutes))
@@ -729,7 +729,7 @@ def test_a_check_is_overdue_after_ten_minutes() -> None:
     assert reconciliation.overdue_before(now) == now - timedelta(minutes=10)
 
 
-def test_stale_orders_that_cost_no_question_come_first_then_the_oldest(
+def test_stale_orders_that_need_no_call_to_pi_come_first_then_the_oldest(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     over = timezone.now() - timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""onIncompletePaymentFound: what an earlier visit left open is finished, so nobody is locked out."""
+"""onIncompletePaymentFound: a payment left open by an earlier visit is finished, so nobody is locked out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_recovered_buyer_can_buy_again(alice: Page) -> None:
     assert alice.buy({"voucher": 1}).status == "fulfilled"
 
 
-def test_without_a_transaction_it_is_cancelled_and_the_goods_are_back(alice: Page) -> None:
+def test_a_payment_without_a_transaction_is_cancelled_and_its_goods_are_back(alice: Page) -> None:
     order, identifier = alice.approved({"mug": 1})
 
     answer = alice.incomplete(identifier)
@@ -51,7 +51,7 @@ def test_a_payment_we_have_never_seen_is_cancelled_too(alice: Page) -> None:
     assert (answer["status"], status_of(identifier)) == ("cancelled", "cancelled")
 
 
-def test_it_may_come_before_sign_in(alice: Page) -> None:
+def test_a_recovery_may_come_before_sign_in(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.token = ""
 

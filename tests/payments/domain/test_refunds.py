@@ -1,4 +1,4 @@
-"""Asking for money to go back: how much of a payment is left, and what the request says."""
+"""Requesting a refund: how much of a payment is left, and what the request says."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_money_that_never_came_cannot_go_back(status: str) -> None:
         refunds.flag_for_refund(payment, reason="a mistake", by=BY)
 
 
-def test_nothing_is_asked_for_twice() -> None:
+def test_no_refund_is_requested_twice() -> None:
     payment = rows.payment("completed")
     refunds.flag_for_refund(payment, reason="a mistake", by=BY)
 

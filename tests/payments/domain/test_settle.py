@@ -1,4 +1,4 @@
-"""The heart, asked directly: which step comes next, and what is made of a refusal that explains nothing."""
+"""`settle`, called directly: which step comes next, and what an unexplained refusal leads to."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_next_step_follows_from_what_is_true(
 
 
 @pytest.mark.parametrize("status", ["created", "approving", "approved"])
-def test_what_was_refused_is_given_up_by_whoever_looks(status: str) -> None:
+def test_a_refused_payment_is_cancelled_next_even_if_nobody_gives_it_up(status: str) -> None:
     payment = rows.payment(status, refusal="amount_mismatch")
 
     assert settlement._next_step(payment, rows.shown(), give_up=False) == "cancel"
@@ -129,7 +129,7 @@ def test_a_first_refusal_that_two_hear_at_once_is_noted_once(alice: Page) -> Non
     assert Event.objects.filter(kind="noted").count() == 1
 
 
-def test_what_a_browser_says_begins_no_ten_minutes(alice: Page) -> None:
+def test_a_browsers_report_does_not_start_the_ten_minutes(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
 
     protocol.report_error(identifier, "Pi does not verify its transaction yet (a lie)", caller=None)
@@ -138,13 +138,13 @@ def test_what_a_browser_says_begins_no_ten_minutes(alice: Page) -> None:
 
 
 @pytest.mark.parametrize("code", ["cancelled_payment", "missing_txid", "verification_failed"])
-def test_a_transaction_that_pi_shows_no_more_is_not_verified_either(code: str) -> None:
+def test_a_transaction_that_pi_no_longer_shows_counts_as_not_verified(code: str) -> None:
     payment = doubted(timedelta(minutes=10))
 
     assert settlement._stuck(payment, rows.shown(), PiRefused(code, "gone"), by=BY).status == "failed"
 
 
-def test_only_what_had_a_transaction_can_lose_it() -> None:
+def test_a_payment_that_never_had_a_transaction_does_not_fail() -> None:
     with pytest.raises(PiRefused):
         settlement._stuck(rows.payment("approved"), rows.shown(), PiRefused("no_reason", "no"), by=BY)
 
@@ -167,7 +167,7 @@ def doubted(ago: timedelta) -> PiPayment:
     return payment
 
 
-def test_what_was_let_through_meanwhile_is_not_refused(alice: Page) -> None:
+def test_a_payment_that_was_approved_meanwhile_is_not_refused(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     payment = PiPayment.objects.get(identifier=identifier)
 
@@ -201,7 +201,7 @@ def test_a_rival_that_waits_is_given_up_after_ten_minutes_though_the_goods_are_h
     assert (status_of(first), status_of(second)) == ("approved", "cancelled")
 
 
-def test_what_pi_answers_without_doing_it_is_asked_once(alice: Page) -> None:
+def test_a_step_that_pi_answers_without_taking_it_is_requested_once(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.pi.tamper(identifier, status=alice.pi.payment(identifier)["status"])
     alice.pi.calls.clear()
@@ -223,7 +223,7 @@ def test_not_completed_says_what_is_true(alice: Page) -> None:
         protocol.complete(identifier, TXID, caller=None)
 
 
-DOORS = {
+ENTRY_POINTS = {
     "cancel": lambda identifier, caller: protocol.cancel(identifier, caller=caller),
     "recover": lambda identifier, caller: protocol.recover(identifier, caller=caller),
     "report_error": lambda identifier, caller: protocol.report_error(identifier, "broke", caller=caller),
@@ -232,9 +232,9 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("cause", DOORS)
+@pytest.mark.parametrize("cause", ENTRY_POINTS)
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
-def test_every_door_signs_what_it_changes(alice: Page, cause: str, known: bool) -> None:
+def test_every_entry_point_signs_what_it_changes(alice: Page, cause: str, known: bool) -> None:
     identifier = alice.create_payment(alice.order({"mug": 1}))
     if known:
         protocol.cancel(identifier, caller=None)
@@ -245,14 +245,14 @@ def test_every_door_signs_what_it_changes(alice: Page, cause: str, known: bool) 
     elif cause != "approve":
         alice.pi.cancel_by_user(identifier)
 
-    payment = DOORS[cause](identifier, Pioneer.objects.get(username="alice"))
+    payment = ENTRY_POINTS[cause](identifier, Pioneer.objects.get(username="alice"))
 
     events = Event.objects.exclude(pk__in=before)
     assert {(event.actor, event.cause) for event in events} == {("pioneer alice", cause)}
     assert payment.status in {"cancelled", "completed", "approved"}
 
 
-def test_what_pi_refuses_without_a_reason_that_we_know_is_for_staff_to_look_at() -> None:
+def test_a_refusal_for_an_unknown_reason_is_shown_to_staff() -> None:
     payment = rows.payment("approved")
 
     with pytest.raises(PiRefused):
@@ -262,7 +262,7 @@ def test_what_pi_refuses_without_a_reason_that_we_know_is_for_staff_to_look_at()
     assert (payment.notice, payment.notice_detail) == ("pi_refuses", "x" * 200)
 
 
-def test_what_the_chain_shows_is_signed_by_whoever_found_it(alice: Page) -> None:
+def test_the_events_of_a_recovered_payment_name_who_recovered_it(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     txid = alice.pi.sign(identifier, recorded=False)
 
@@ -292,7 +292,7 @@ def test_an_unexpected_refusal_of_a_look_is_no_answer(alice: Page) -> None:
 
 
 @pytest.mark.parametrize("outgoing", [True, False])
-def test_what_is_unknown_is_named(alice: Page, outgoing: bool) -> None:
+def test_an_unknown_payment_is_named_in_the_error(alice: Page, outgoing: bool) -> None:
     identifier = alice.pi.create_outgoing(alice.pioneer, amount="1") if outgoing else "nothing"
 
     with pytest.raises(UnknownPayment, match=f"^{identifier}$"):
@@ -338,7 +338,7 @@ def test_a_hold_is_written_with_its_times(alice: Page) -> None:
     assert in_minutes(payment.next_check_at, 1)
 
 
-def test_goods_are_held_once_however_often_it_is_asked(alice: Page) -> None:
+def test_a_repeated_hold_changes_nothing(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     payment = PiPayment.objects.get(identifier=identifier)
     events = Event.objects.count()
@@ -347,7 +347,7 @@ def test_goods_are_held_once_however_often_it_is_asked(alice: Page) -> None:
     assert Event.objects.count() == events
 
 
-def test_nothing_is_held_for_what_was_refused_meanwhile() -> None:
+def test_nothing_is_held_for_a_payment_that_was_refused_meanwhile() -> None:
     payment = rows.payment(order=rows.order())
     PiPayment.objects.update(refusal="amount_mismatch")
 
@@ -407,7 +407,7 @@ def test_pi_completes_the_transaction_that_either_knows(alice: Page, known_by: s
     assert settlement._take_step("complete", payment, shown, asking()).txid == txid
 
 
-def test_what_vanishes_between_two_questions_is_for_staff_to_look_at(alice: Page) -> None:
+def test_a_payment_that_vanishes_between_two_calls_is_shown_to_staff(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
 
     def forget(call: Call) -> None:
@@ -424,7 +424,7 @@ def test_what_vanishes_between_two_questions_is_for_staff_to_look_at(alice: Page
     assert (payment.status, payment.notice) == ("approved", "not_shown")
 
 
-def test_what_pi_refuses_and_does_not_explain_is_asked_once(alice: Page) -> None:
+def test_a_step_that_pi_refuses_without_explanation_is_requested_once(alice: Page) -> None:
     _, identifier = alice.approved({"mug": 1})
     alice.pi.faults.add("refuse", path="/cancel", status=400, body={"error": "missing_scope"})
     alice.pi.calls.clear()

@@ -1,4 +1,4 @@
-"""The parcels of a paid order leave the house."""
+"""Staff ship the parcels of a paid order."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ ASKED_BACK = r"^A refund of its money is requested: reject the request first, or
 
 
 def test_shipping_is_declined_while_the_money_is_asked_back(alice: Page) -> None:
-    """It may have been sent by hand already, which cannot be noted."""
+    """It may have been sent by hand already, which cannot be recorded."""
     order = alice.buy({"mug": 1})
     refund = refunds.flag_for_refund(order.payments.get(), reason="changed my mind", by=CAROL)
     before = everything()

@@ -1,4 +1,4 @@
-"""What becomes of our rows when Pi's record shows something new, and in which words staff read of it."""
+"""What happens to our rows when Pi's record shows something new, and what staff read about it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMPLETED = SIGNED | {"developer_completed": True, "transaction_verified": True}
 
 
 def ordered(status: str = "pending", sku: str = "mug") -> Order:
-    """An order of one unit for 1 π; what is reserved is held for a payment of its own."""
+    """Return an order of one unit for 1 π; if reserved, it is held for a payment of its own."""
     if not Variant.objects.exists():
         shelf()
     order = rows.order(status)
@@ -41,7 +41,7 @@ def ordered(status: str = "pending", sku: str = "mug") -> Order:
 
 
 def paid_for(order: Order | None, **changes: Any) -> PiPayment:
-    """Pi completes a payment of this order, one beside that which holds the goods."""
+    """Have Pi complete a payment of this order, other than the one that holds the goods."""
     return apply_record(rows.payment(order=order), rows.shown(**COMPLETED | changes), by=BY)
 
 
@@ -158,7 +158,7 @@ def test_money_of_another_amount_leaves_an_order_alone_that_does_not_wait_for_it
 @pytest.mark.parametrize(
     "story", [of_another_amount, for_codes_that_are_missing], ids=lambda story: story.__name__
 )
-def test_what_was_held_for_money_that_cannot_be_used_is_for_sale_again(story: Any) -> None:
+def test_goods_held_for_unusable_money_are_for_sale_again(story: Any) -> None:
     order = story().order
 
     order.refresh_from_db()
@@ -176,17 +176,17 @@ def test_late_money_buys_what_is_still_there() -> None:
     assert (payment.from_address, payment.amount, Refund.objects.count()) == ("GBUYER", 1, 0)
 
 
-# When to look again ------------------------------------------------------------------------------------
+# When to check again -----------------------------------------------------------------------------------
 
 
-def test_what_is_signed_is_looked_at_again_in_a_minute() -> None:
+def test_a_signed_payment_is_checked_again_in_a_minute() -> None:
     payment = apply_record(ordered("reserved").held_by, rows.shown(**SIGNED), by=BY)
 
     assert (payment.status, payment.txid, payment.from_address) == ("submitted", TXID, "GBUYER")
     assert soon(payment.next_check_at, minutes=1)
 
 
-def test_what_could_have_been_signed_is_watched_after_its_end() -> None:
+def test_a_cancelled_payment_that_could_have_been_signed_is_watched() -> None:
     payment = apply_record(ordered("reserved").held_by, rows.shown(cancelled=True), by=BY)
 
     assert payment.status == "cancelled"
@@ -194,14 +194,14 @@ def test_what_could_have_been_signed_is_watched_after_its_end() -> None:
     assert payment.events.get(after="cancelled").note == ""
 
 
-def test_what_nobody_could_have_signed_is_forgotten_at_its_end() -> None:
+def test_a_cancelled_payment_that_nobody_could_have_signed_is_not_watched() -> None:
     payment = apply_record(rows.payment(next_check_at=timezone.now()), rows.shown(cancelled=True), by=BY)
 
     payment.refresh_from_db()
     assert (payment.status, payment.next_check_at) == ("cancelled", None)
 
 
-def test_what_pi_does_not_verify_is_watched_and_sends_its_order_to_review() -> None:
+def test_a_failed_payment_is_watched_and_sends_its_order_to_review() -> None:
     order = ordered("reserved")
     payment = apply_record(order.held_by, rows.shown(**SIGNED), by=BY)
 
@@ -250,7 +250,7 @@ def test_a_failed_payment_leaves_an_order_alone_that_another_payment_holds() -> 
 
 
 @pytest.mark.parametrize(("status", "refunds"), [("requested", 1), ("rejected", 2)])
-def test_what_the_shop_itself_gives_back_has_paid_for_nothing(status: str, refunds: int) -> None:
+def test_money_that_the_shop_gives_back_has_paid_for_nothing(status: str, refunds: int) -> None:
     order = ordered("paid")
     unused = rows.payment("completed", order=order)
     rows.refund(status, payment=unused, order=order, origin="shop")
@@ -260,7 +260,7 @@ def test_what_the_shop_itself_gives_back_has_paid_for_nothing(status: str, refun
     assert Refund.objects.count() == refunds
 
 
-# What cannot be ----------------------------------------------------------------------------------------
+# Contradictions ----------------------------------------------------------------------------------------
 
 
 def test_the_transaction_of_another_payment_is_not_taken_over() -> None:
@@ -276,7 +276,7 @@ def test_the_transaction_of_another_payment_is_not_taken_over() -> None:
 
 
 @pytest.mark.parametrize("status", ["submitted", "failed"])
-def test_a_transaction_that_only_stands_on_another_payment_is_free(status: str) -> None:
+def test_a_transaction_that_another_payment_only_shows_can_be_used(status: str) -> None:
     rows.payment(status, txid=TXID)
     payment = rows.payment()
 

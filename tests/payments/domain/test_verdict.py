@@ -67,7 +67,7 @@ STORIES: list[tuple[Story, Verdict]] = [
 
 @dataclass(frozen=True)
 class Told:
-    """What is said about an order: in the buyer's list, over its page, to programs, to staff."""
+    """What an order is said to be: in the buyer's list, on its page, to programs, to staff."""
 
     in_list: str
     on_page: str

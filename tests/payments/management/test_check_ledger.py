@@ -45,7 +45,7 @@ def run(*options: str) -> tuple[list[str], str]:
 
 
 def overdue() -> None:
-    """Nobody has swept for a while."""
+    """Make every check overdue."""
     PiPayment.objects.exclude(next_check_at=None).update(next_check_at=timezone.now() - timedelta(minutes=11))
 
 
@@ -71,7 +71,7 @@ def test_every_difference_is_printed_and_the_command_fails(alice: Page) -> None:
     assert error == "2 problems were found."
 
 
-def test_without_being_told_pi_is_not_asked(alice: Page) -> None:
+def test_pi_is_not_asked_without_the_option(alice: Page) -> None:
     alice.buy({"mug": 1})
     alice.pi.calls.clear()
 
@@ -170,7 +170,7 @@ def test_another_status_at_pi_is_a_difference(alice: Page, story: Callable[[Page
 
 
 @pytest.mark.parametrize(("story", "text"), STORIES[1:])
-def test_what_reconciliation_is_about_to_see_is_no_difference(
+def test_a_payment_that_is_about_to_be_checked_is_no_difference(
     alice: Page, story: Callable[[Page], str], text: str
 ) -> None:
     identifier = story(alice)
@@ -234,7 +234,7 @@ def _that_pi_does_not_complete(page: Page, monkeypatch: pytest.MonkeyPatch) -> s
 @pytest.mark.parametrize(
     "story", [_that_the_database_cannot_take, _that_contradicts_itself, _that_pi_does_not_complete]
 )
-def test_what_was_looked_at_to_no_end_is_a_difference_although_it_is_looked_at_again(
+def test_a_payment_with_a_notice_is_a_difference_although_it_is_checked_again(
     alice: Page, monkeypatch: pytest.MonkeyPatch, story: Callable[[Page, pytest.MonkeyPatch], str]
 ) -> None:
     identifier = story(alice, monkeypatch)
@@ -343,7 +343,7 @@ def test_a_long_comparison_tells_how_far_it_is(alice: Page, monkeypatch: pytest.
     ]
 
 
-def test_told_to_stop_it_stops_and_does_not_say_that_all_is_well(alice: Page) -> None:
+def test_a_stopped_check_does_not_say_that_all_is_well(alice: Page) -> None:
     for _ in range(3):
         alice.buy({"book": 1})
     alice.pi.before_call = lambda call: os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""`check_ledger`: payments that go out, and payments that only the chain tells of. It touches neither."""
+"""`check_ledger`: outgoing payments, and payments that only the chain knows. It touches neither."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def counts(printed: list[str]) -> str:
 
 
 def paid_behind_our_back(page: Page) -> str:
-    """Return a payment that our database has never seen, completed at Pi."""
+    """Complete a payment at Pi that our database has never seen."""
     identifier = page.pi.create_payment(page.pioneer, amount="1.5", metadata={"order": "FORGOTTEN"})
     page.pi.approve(identifier)
     page.pi.complete(identifier, page.pi.sign(identifier))
@@ -56,7 +56,7 @@ def test_an_outgoing_payment_that_no_refund_knows_is_a_difference(alice: Page) -
     assert alice.pi.payment(identifier)["status"]["cancelled"] is False
 
 
-def test_an_outgoing_payment_of_a_refund_is_none(alice: Page) -> None:
+def test_an_outgoing_payment_of_a_refund_is_no_difference(alice: Page) -> None:
     identifier = alice.pi.create_outgoing(alice.pioneer, "1.5")
     refund(alice, status=RefundStatus.SENDING, approved_by="staff dora", identifier=identifier)
 
@@ -84,7 +84,10 @@ def test_known_payments_are_the_same_on_the_chain(alice: Page) -> None:
     printed, error = run("--chain", "7")
 
     assert (counts(printed), error) == ("2 the same, 0 under way, 0 different, 0 not asked.", "")
-    assert ["/payments/" in call.path for call in alice.pi.calls] == [False, False]  # two pages, no question
+    assert ["/payments/" in call.path for call in alice.pi.calls] == [
+        False,
+        False,
+    ]  # two pages, no call about a payment
 
 
 def test_a_payment_that_only_the_chain_knows_is_a_difference(alice: Page) -> None:
@@ -165,7 +168,7 @@ def test_the_true_transaction_of_a_payment_that_showed_a_false_one_is_a_differen
 
 
 def test_anybody_may_write_anything_into_a_memo(alice: Page) -> None:
-    """What is no payment of this app is nobody's business; a second transaction of one is worth a note."""
+    """Anything that is no payment of this app is ignored; a second transaction of one is worth a note."""
     payment = alice.buy({"mug": 1}).payments.get()
     for memo in ("a gift", "nobody", payment.identifier):
         alice.pi.send(alice.pioneer, "0.1", memo=memo)
@@ -177,7 +180,7 @@ def test_anybody_may_write_anything_into_a_memo(alice: Page) -> None:
     assert error == ""
 
 
-def test_only_what_is_younger_than_that_is_looked_at(alice: Page) -> None:
+def test_only_transactions_of_the_given_days_are_checked(alice: Page) -> None:
     paid_behind_our_back(alice)
     alice.pi.clock.move(seconds=3600)
     since = alice.pi.clock.now() - timedelta(seconds=10)

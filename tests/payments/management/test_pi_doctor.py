@@ -1,4 +1,4 @@
-"""`pi_doctor`: each question green in a right shop, and red, with advice, for what can be wrong with it."""
+"""`pi_doctor`: each check is green in a healthy shop, and red, with advice, for whatever can be wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNSHARED = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCach
 
 @pytest.fixture
 def right(pi: Simulator, settings: Settings, tmp_path: object, db: None) -> Settings:
-    """Set up a shop in which everything is right."""
+    """Return the settings of a shop in which everything is right."""
     settings.DEBUG = False
     settings.PI_SDK_SANDBOX = False
     settings.PI_VALIDATION_KEY = KEY
@@ -292,7 +292,7 @@ def test_only_the_last_payment_counts(alice: Page, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "colour"), [(9, Colour.GREEN), (11, Colour.RED)])
-def test_nobody_who_reconciles_is_red(alice: Page, minutes: int, colour: Colour) -> None:
+def test_overdue_checks_are_red(alice: Page, minutes: int, colour: Colour) -> None:
     alice.approved({"mug": 1})
     PiPayment.objects.update(next_check_at=timezone.now() - timedelta(minutes=minutes))
 

@@ -1,4 +1,4 @@
-"""Pi's Platform API as we speak it: what is asked, what is made of every answer, and what never leaks."""
+"""Pi's Platform API as we use it: what is asked, how every answer is read, and what never leaks."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def get(http: responses.RequestsMock, body: str | bytes, status: int = 200, **mo
 
 
 def changed(**fields: Any) -> str:
-    """The approved payment with other fields; `...` leaves one out."""
+    """Return the approved payment with other fields; `...` leaves one out."""
     answer = json.loads(APPROVED) | fields
     return json.dumps({name: value for name, value in answer.items() if value is not ...})
 
@@ -106,7 +106,7 @@ def with_amount(text: str) -> str:
     return APPROVED.replace('"amount":1.0', f'"amount":{text}')
 
 
-# What is asked ----------------------------------------------------------------------------------------
+# Requests ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("ask", "method", "path", "body"), METHODS)
@@ -571,7 +571,7 @@ def test_no_failure_shows_key_or_token(
     assert TOKEN not in everything
 
 
-def test_not_even_one_who_quotes_the_key_makes_us_show_it(http: responses.RequestsMock) -> None:
+def test_an_answer_that_quotes_the_key_does_not_make_us_show_it(http: responses.RequestsMock) -> None:
     body = json.dumps({"error": f"Invalid API key: {settings.PI_API_KEY}"})
     with pytest.raises(PiMisconfigured) as problem:
         get(http, body, status=401)
@@ -592,7 +592,7 @@ STATUS = st.sampled_from([200, 200, 200, 201, 204, 301, 302, 400, 401, 403, 404,
 
 @st.composite
 def distorted(draw: st.DrawFn) -> bytes:
-    """A payment in which one or two fields, somewhere, are anything."""
+    """Generate a payment in which one or two fields, anywhere, are anything."""
     answer = json.loads(COMPLETED)
     for _ in range(draw(st.integers(1, 2))):
         place = draw(st.sampled_from([answer, answer["status"], answer["transaction"]]))
@@ -633,7 +633,7 @@ def test_any_answer_ends_in_a_clean_record_or_one_of_three_errors(status: int, b
     .map(str.encode)
     | ANSWERS,
 )
-def test_any_answer_about_a_user_does_too(status: int, body: bytes) -> None:
+def test_any_answer_about_a_user_ends_in_a_user_or_an_error(status: int, body: bytes) -> None:
     with responses.RequestsMock() as http:
         http.get(ME_URL, body=body, status=status)
         try:

@@ -1,4 +1,4 @@
-"""What the client's errors say to whoever reads the log, and where each of its limits lies."""
+"""What the client's errors tell whoever reads the log, and where each of its limits lies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking things up on Pi's blockchain, by way of Horizon."""
+"""Looking things up on Pi's blockchain, through Horizon."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def horizon(seconds: float = 5) -> Horizon:
 
 @pytest.fixture
 def paid(pi: Simulator) -> tuple[str, str]:
-    """Identifier and hash of a payment of 1.5 π that is signed."""
+    """Return the identifier and the hash of a signed payment of 1.5 π."""
     identifier = pi.create_payment(pi.pioneer("alice"), amount="1.5")
     pi.approve(identifier)
     return identifier, pi.sign(identifier)

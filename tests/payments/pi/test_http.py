@@ -1,4 +1,4 @@
-"""The HTTP half of the client: what it sends along, how long it waits, what it holds meanwhile."""
+"""The HTTP half of the client: what it sends, how long it waits, what it holds meanwhile."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_redirect_is_not_followed(http: responses.RequestsMock) -> None:
 
 
 @pytest.mark.parametrize("location", [b"http://[::1", b"http://\xff\xfe/", b"//x:1e9", b""])
-def test_where_a_redirect_leads_is_not_even_read(settings: Any, location: bytes) -> None:
+def test_the_target_of_a_redirect_is_not_even_read(settings: Any, location: bytes) -> None:
     moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
     with (
         server(lambda connected: connected.sendall(moved)) as settings.PI_API_URL,
@@ -109,7 +109,7 @@ def test_an_answer_of_a_million_bytes_is_read(http: responses.RequestsMock) -> N
 
 @contextmanager
 def server(answer: Callable[[socket.socket], None] = socket.socket.close) -> Iterator[str]:
-    """A server on this machine that answers every connection as told."""
+    """Run a server on this machine that answers every connection with `answer`."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -246,7 +246,7 @@ def test_one_budget_serves_several_calls(
     assert [(limit.connect_timeout, limit.total) for limit in limits] == [(3.0, 9.0), (3.0, 4.0)]
 
 
-def test_who_watches_over_the_time_keeps_no_process_alive() -> None:
+def test_the_timer_keeps_no_process_alive() -> None:
     with pi_http._cut_off(lambda: None, seconds=9):
         timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 

@@ -1,4 +1,4 @@
-"""The list of what our wallet received and sent, by way of Horizon."""
+"""The list of what our wallet received and sent, through Horizon."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_what_is_no_list_is_unclear(answer: str) -> None:
     ("tokens", "older_than"), [(["7", "8"], ""), (["7", "7"], ""), (["7"], "7"), (["8"], "7")]
 )
 def test_pages_that_do_not_go_back_are_unclear(tokens: list[str], older_than: str) -> None:
-    """Or they would be turned for ever."""
+    """Otherwise the paging might never end."""
     serve(*(SHOWN | {"paging_token": token} for token in tokens))
 
     with pytest.raises(PiUnclear, match="out of order"):
