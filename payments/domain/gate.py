@@ -47,8 +47,8 @@ def mismatch(order: Order, shown: PaymentRecord) -> str:
 def order_for(order: Order | None, shown: PaymentRecord, *, by: Author) -> Order:
     """Return the open order whose goods this payment may hold; for a buy-now, write the order first.
 
-    What an order past its time asks for must still be offered as it was. Must run inside the transaction that
-    holds the goods, with `order` locked. Raise Refused.
+    An order past its time passes only if the shop still offers the same at the same price. Must run inside
+    the transaction that holds the goods, with `order` locked. Raise Refused.
     """
     if order is None:
         order = _buy_now(shown, by=by)
@@ -100,7 +100,7 @@ def _named_sku(name: str) -> str:
 
 def _quantity(shown: PaymentRecord) -> int:
     quantity = shown.metadata.get("quantity", Decimal(1))
-    # A number from Pi's JSON is a Decimal here. Its bounds come first: int(1e999999999) would never end.
+    # A number from Pi's JSON is a Decimal here. Its bounds come first: int(1e999999999) never ends.
     if not isinstance(quantity, Decimal) or not 1 <= quantity <= MAX_UNITS or quantity != int(quantity):
         raise Refused("amount_mismatch")
     return int(quantity)

@@ -91,7 +91,7 @@ def approve(identifier: str, *, caller: Pioneer | None, pi: PiClient | None = No
 
     `pi` is the callback's client when checking the access token has already used some of its time.
     Raise WrongCaller (nothing is done at Pi), UnknownPayment, or Refused with a code after cancelling the
-    payment at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK's repeat resumes.
+    payment at Pi, so that the dialog closes at once. On PiError nothing is lost: the SDK repeats the call.
     """
     by, pi = _by(caller, Cause.APPROVE), pi or PiClient(seconds=CALLBACK_SECONDS)
     payment = _known(identifier)
@@ -197,10 +197,9 @@ def expire(order: Order, *, pi: PiClient, by: Author) -> None:
 
 
 def cancel_order(order: Order, *, by: Author) -> Order:
-    """Cancel an unpaid order, after cancelling the payment that holds its goods at Pi.
+    """Cancel an unpaid order; first cancel at Pi any payment that holds its goods.
 
-    Raise Refused `order_closed` when it is paid, is about to be, or can no longer be cancelled; the order is
-    then left as it is.
+    Raise Refused `order_closed` when it is paid, is about to be, or can no longer be cancelled.
     """
     if order.held_by is not None:
         settle(order.held_by, pi=PiClient(seconds=CALLBACK_SECONDS), by=by, give_up=True)

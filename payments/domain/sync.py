@@ -228,7 +228,7 @@ def _refuse_txid(payment: PiPayment) -> PiPayment:
 
 
 def _note_mismatch(payment: PiPayment, code: str, *, by: Author) -> PiPayment:
-    """Refuse a payment that no longer is what passed the gate. It is not signed yet, so Pi can cancel it."""
+    """Refuse a payment that no longer is what passed the gate. It is not signed, so Pi can cancel it."""
     with locked(payment) as (payment, _):
         if payment.status in LIVE and not payment.refusal:
             remember_refusal(payment, code, by=by, note=f"no longer what was approved: {code}")
