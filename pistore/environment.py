@@ -1,4 +1,4 @@
-"""Reading the environment once, and refusing to start on a value that would hurt later."""
+"""Read the environment, and refuse to start with a value that would cause trouble later."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLAGS = {
 def secret(env: environ.Env, name: str, *, debug: bool) -> str:
     """Return the secret `name`.
 
-    Raises ImproperlyConfigured when it is missing, or when the published example would guard a real shop.
+    Raise ImproperlyConfigured if it is missing, or if a real shop still has the published example.
     """
     value = str(env.str(name, default="")).strip()
     if not value:
@@ -45,7 +45,7 @@ def secret(env: environ.Env, name: str, *, debug: bool) -> str:
 
 
 def one_of(env: environ.Env, name: str, choices: tuple[str, ...], default: str) -> str:
-    """Return `name`, which must be one of `choices`. Raises ImproperlyConfigured otherwise."""
+    """Return `name`, which must be one of `choices`. Raise ImproperlyConfigured otherwise."""
     value = str(env.str(name, default=default))
     if value not in choices:
         raise ImproperlyConfigured(f"{name} has an unknown value: set it to one of {', '.join(choices)}.")
@@ -53,7 +53,7 @@ def one_of(env: environ.Env, name: str, choices: tuple[str, ...], default: str) 
 
 
 def address(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
-    """Return a Pi wallet address (G and 55 characters of base32); outside DEBUG it must be set by name."""
+    """Return a Pi wallet address (G and 55 characters of base32); outside DEBUG it has no default."""
     value = str(env.str(name, default=default if debug else ""))
     if not re.fullmatch(WALLET, value):
         raise ImproperlyConfigured(
@@ -63,7 +63,7 @@ def address(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
 
 
 def url(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
-    """Return an http(s) address without its trailing slash; outside DEBUG only https is taken."""
+    """Return an http(s) address without its trailing slash; outside DEBUG only https is accepted."""
     value = str(env.str(name, default=default)).rstrip("/")
     parts = urlsplit(value)
     if parts.scheme not in ({"https", "http"} if debug else {"https"}) or not parts.hostname:
@@ -72,7 +72,7 @@ def url(env: environ.Env, name: str, *, debug: bool, default: str) -> str:
 
 
 def number(env: environ.Env, name: str, *, default: int, at_least: int = 1) -> int:
-    """Return a whole number. Raises ImproperlyConfigured for anything else, or for one that is too small."""
+    """Return a whole number. Raise ImproperlyConfigured for anything else, or if it is too small."""
     text = str(env.str(name, default=str(default)))
     if not text.isdecimal() or int(text) < at_least:
         raise ImproperlyConfigured(f"{name} is no such number: set it to a whole one, at least {at_least}.")
@@ -109,8 +109,8 @@ def cache(env: environ.Env, *, default: str) -> dict[str, Any]:
 def database(env: environ.Env, *, default: str, base: Path) -> dict[str, Any]:
     """Return Django's settings for DATABASE_URL, tuned so that two buyers at once never collide.
 
-    A relative path to a SQLite file starts at `base`: a command that cron starts elsewhere must not find
-    itself in front of another, empty database.
+    A relative path to a SQLite file starts at `base`: a command that cron starts elsewhere must not open
+    another, empty database.
     """
     location = str(env.str("DATABASE_URL", default=default))
     if not location.startswith(DATABASES):
@@ -136,8 +136,8 @@ def database(env: environ.Env, *, default: str, base: Path) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
     else:
-        # By itself the pool doubles its pauses for minutes while the database is away, and would keep the
-        # shop away as long again. When it has given up, the next request tries at once.
+        # By default the pool doubles its pauses for minutes while the database is down, and would keep the
+        # shop down for as long again. Once it has given up, the next request tries at once.
         options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 3, "reconnect_timeout": 3}
         config["CONN_HEALTH_CHECKS"] = True
     return config

@@ -1,4 +1,4 @@
-"""The door of the staff. Wrong passwords are counted by django-axes, per account and address.
+"""How staff log in. Wrong passwords are counted by django-axes, per account and address.
 
 Both at once, because either alone would be a weapon: whoever types wrong passwords for `carol` from
 elsewhere must not lock Carol out, and a colleague who mistypes must not lock out the whole office.
@@ -22,7 +22,7 @@ from web.callers import address_of
 
 
 def log_in(request: HttpRequest) -> HttpResponseBase:
-    """Django's own log-in, for so many tries a minute from one address, whatever the account."""
+    """Log staff in as Django does, but limit the tries per minute from one address, whatever the account."""
     throttle = LogInThrottle()
     if request.method == "POST" and not throttle.allow_request(Request(request), APIView()):
         return _later(request, seconds=throttle.wait() or 60, why="tries")
@@ -30,12 +30,12 @@ def log_in(request: HttpRequest) -> HttpResponseBase:
 
 
 def address(request: HttpRequest) -> str | None:
-    """Return what django-axes counts by: the same address as the throttles."""
+    """Return the address by which django-axes counts: the same as for the throttles."""
     return address_of(request) or None
 
 
 def locked_out(request: HttpRequest, refused: HttpResponse, credentials: dict[str, Any]) -> HttpResponse:
-    """Return what django-axes answers in the place of `refused`, also to the right password."""
+    """Return the answer that django-axes sends instead of `refused`, even to the right password."""
     return _later(request, seconds=settings.AXES_COOLOFF_TIME.total_seconds(), why="passwords")
 
 

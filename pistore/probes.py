@@ -1,4 +1,4 @@
-"""What machines ask of the shop: is it alive, is it ready, whose domain is it, what does a page show."""
+"""What machines ask the shop: is it alive, is it ready, whose domain is it, what does a page show?"""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from payments.api.serializers import ErrorAnswer
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Alive: this process answers."""
+    """Answer 200 whenever this process can answer at all."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready: the database answers and has all migrations; 503 otherwise."""
+    """Answer 200 if the database answers and has all migrations; 503 otherwise."""
     try:
         executor = MigrationExecutor(connection)
         behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -41,7 +41,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def validation_key(request: HttpRequest) -> HttpResponse:
-    """The bare key with which Pi's developer portal proves whose domain this is."""
+    """Answer with the bare key by which Pi's developer portal verifies the domain; 404 if none is set."""
     if not settings.PI_VALIDATION_KEY:
         raise Http404
     return HttpResponse(settings.PI_VALIDATION_KEY, content_type="text/plain")
@@ -61,7 +61,7 @@ class PinetMeta(APIView):
         },
     )
     def get(self, request: Request) -> Response:
-        """The PiNetMetadataDTO of the product at `pathname`, of the shop itself for every other page."""
+        """Return the PiNetMetadataDTO of the product at `pathname`; of the shop itself for any other page."""
         product = _product_at(request.query_params.get("pathname", "/"))
         if product is None:
             return Response(_metadata("pistore", "A shop that takes Pi."))
@@ -78,7 +78,7 @@ class PinetMeta(APIView):
 
 
 def _metadata(title: str, description: str, image: dict[str, Any] | None = None) -> dict[str, Any]:
-    """PiNet takes everything as optional, but `type` and `card` must say what the rest of theirs is."""
+    """Return a PiNetMetadataDTO: all optional, but `openGraph` needs a `type` and `twitter` a `card`."""
     shown: dict[str, Any] = {"title": title}
     if description:
         shown["description"] = description

@@ -1,4 +1,4 @@
-"""The door for gunicorn: `gunicorn pistore.wsgi`."""
+"""The entry point for gunicorn: `gunicorn pistore.wsgi`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The basket as a page shows it: the browser sends skus and quantities, names and prices are ours."""
+"""The basket as a page shows it: the browser sends skus and quantities, the shop adds names and prices."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BasketLine:
 
     @property
     def field_id(self) -> str:
-        """An id that stays the same when the line is drawn again, so that the focus stays where it was."""
+        """An id that stays the same when the line is redrawn, so that the focus stays where it was."""
         return f"quantity-{self.sku}"
 
     @property
@@ -39,7 +39,7 @@ class BasketLine:
 
     @property
     def problem(self) -> str:
-        """Why this line cannot be ordered as it is, in words; empty when it can."""
+        """Why this line cannot be ordered as it is, in words for the buyer; empty if it can."""
         if self.variant is None:
             return "This is no longer for sale. Please remove it."
         if self.variant.sold_out:
@@ -73,7 +73,7 @@ class Basket:
 
 
 def read_basket(texts: Iterable[str], *, buy_now: bool = False) -> Basket:
-    """This will look up what the browser put into its basket. What makes no sense is left out."""
+    """Return the basket for lines like `sku:quantity`, as browsers send them; leave out malformed ones."""
     wanted: dict[str, int] = {}
     for text in texts:
         if (match := LINE.fullmatch(text)) and len(wanted) < MAX_LINES:

@@ -1,4 +1,4 @@
-"""Links to files that were bought: signed, short-lived, and good for one line of one paid order."""
+"""Links to files that were bought: signed, short-lived, and valid for one line of one paid order."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from payments.models import OrderLine
 from payments.statuses import WITH_GOODS
 
 SALT = "pistore.download"
-GOOD_FOR = timedelta(minutes=10)
+VALID_FOR = timedelta(minutes=10)
 
 
-class LinkOver(Exception):
-    """The link is genuine but too old, or its order is not a paid one. Open the order for a fresh one."""
+class LinkExpired(Exception):
+    """The link is ours, but too old, or its order is not paid. Open the order for a new link."""
 
 
 class LinkForged(Exception):
     """We never made this link."""
 
 
-class FileAway(Exception):
-    """The link is good, and the file cannot be read. Staff must put it back; then the same link works."""
+class FileMissing(Exception):
+    """The link is valid, but the file cannot be read. Staff must put it back; then the same link works."""
 
 
 def download_url(line: OrderLine) -> str:
@@ -34,20 +34,20 @@ def download_url(line: OrderLine) -> str:
 
 
 def file_behind(signed: str) -> File[bytes]:
-    """Return the file that `signed` stands for, opened. Raises LinkOver, LinkForged or FileAway."""
+    """Return the file that `signed` stands for, opened. Raise LinkExpired, LinkForged or FileMissing."""
     try:
-        line_id = signing.loads(signed, salt=SALT, max_age=GOOD_FOR)
+        line_id = signing.loads(signed, salt=SALT, max_age=VALID_FOR)
     except signing.SignatureExpired as error:
-        raise LinkOver from error
+        raise LinkExpired from error
     except signing.BadSignature as error:
         raise LinkForged from error
     line = _delivered(line_id)
     if line is None or not line.variant.file:
-        raise LinkOver
+        raise LinkExpired
     try:
         return line.variant.file.open("rb")
     except OSError as error:
-        raise FileAway(f"the file of {line.variant.sku} cannot be read: {error}") from error
+        raise FileMissing(f"the file of {line.variant.sku} cannot be read: {error}") from error
 
 
 def _delivered(line_id: int) -> OrderLine | None:

@@ -1,4 +1,4 @@
-"""What a buyer is shown of an order: what is true of it, in one word, and what was delivered."""
+"""What a buyer is shown of an order: its verdict, and what was delivered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from storefront.downloads import download_url
 
 @dataclass(frozen=True)
 class ReceiptLine:
-    """One line as its buyer sees it; `codes` and `download` are the goods, once they were delivered."""
+    """One line as its buyer sees it; `codes` and `download` are the goods, once they are delivered."""
 
     pk: int
     sku: str
@@ -54,12 +54,12 @@ class Receipt:
 
     @property
     def watch(self) -> bool:
-        """Whether the page should look again by itself in a few seconds."""
+        """Whether the page should ask again by itself in a few seconds."""
         return self.verdict in (Verdict.SIGNATURE, Verdict.FINISHING)
 
     @property
     def stamp(self) -> str:
-        """Changes whenever something in here does."""
+        """A text that changes whenever anything on the receipt does."""
         parts = [self.verdict, self.order.status, self.order.review_reason]
         parts += [payment.status for payment in self.payments]
         parts += [refund.status for refund in self.refunds]
@@ -72,7 +72,7 @@ class Receipt:
 
     @property
     def goods(self) -> list[ReceiptLine]:
-        """The lines that were handed over here: as codes, or as a file."""
+        """The lines that are handed over on this page: as codes, or as a file."""
         return [line for line in self.lines if line.codes or line.download]
 
     @property
@@ -81,12 +81,12 @@ class Receipt:
 
     @property
     def payment_json(self) -> str:
-        """What the pay button hands to `Pi.createPayment` as it is."""
+        """What the pay button passes to `Pi.createPayment`, unchanged."""
         return json.dumps(payment_to_create(self.order))
 
     @property
     def as_basket(self) -> str:
-        """The same goods once more, for the basket in the browser."""
+        """The same goods, for the basket in the browser."""
         return json.dumps({line.sku: line.quantity for line in self.lines})
 
 
@@ -96,7 +96,7 @@ def own_orders(pioneer: Pioneer) -> QuerySet[Order]:
 
 
 def receipt_for(pioneer: Pioneer, reference: str) -> Receipt:
-    """Return one order of the pioneer's own. Raise Order.DoesNotExist for those of others, too."""
+    """Return one of the pioneer's own orders. Raise Order.DoesNotExist, also if it is somebody else's."""
     lines = OrderLine.objects.select_related("variant").prefetch_related("codes__code")
     own = pioneer.orders.prefetch_related(Prefetch("lines", lines), "payments", "refunds")
     order = own.get(reference=reference)

@@ -1,4 +1,4 @@
-"""The buyer's pages. Whole pages are public and know no buyer; fragments are fetched by the page's script,
+"""The buyer's pages. Whole pages are public and the same for everybody; the page's script fetches fragments,
 the private ones with our token in `Authorization: Bearer`. No page sets a cookie."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from catalog.queries import published
 from payments.domain.sign_in import pioneer_of
 from payments.models import Order, Pioneer
 from storefront.basket import LINE, read_basket
-from storefront.downloads import FileAway, LinkForged, LinkOver, file_behind
+from storefront.downloads import FileMissing, LinkExpired, LinkForged, file_behind
 from storefront.receipt import own_orders, receipt_for
 from web.bearer import bearer_token
 from web.error_pages import not_found
@@ -56,14 +56,14 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _nothing_here(request: HttpRequest) -> HttpResponse:
-    """Answer in the shop's words also under DEBUG: Django's own page could not be shown in Pi's frame."""
+    """Answer with the shop's own page, even under DEBUG: Django's could not be shown in Pi's frame."""
     return not_found(request, Http404())
 
 
 @require_safe
 @framable_by_pi
 def basket(request: HttpRequest) -> HttpResponse:
-    """Show the basket; with `?line=sku:quantity` the checkout of just that, leaving the basket alone."""
+    """Show the basket, or with `?line=sku:quantity` the checkout of only that, leaving the basket alone."""
     lines = [line for line in request.GET.getlist("line") if LINE.fullmatch(line)]
     return render(request, "basket.html", {"buy_now": " ".join(lines)})
 
@@ -77,7 +77,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 @require_safe
 @framable_by_pi
 def order(request: HttpRequest, reference: str) -> HttpResponse:
-    """Show the frame of a receipt, which does not tell whether there is such an order."""
+    """Show the page around a receipt, which does not reveal whether there is such an order."""
     return render(request, "order.html", {"reference": reference})
 
 
@@ -85,16 +85,16 @@ def order(request: HttpRequest, reference: str) -> HttpResponse:
 @never_cache
 @framable_by_pi
 def download(request: HttpRequest, signed: str) -> HttpResponseBase:
-    """Send the file of one paid line. The link is the proof; it carries no token and sets no cookie."""
+    """Send the file of one paid line. The link is the proof: no token is sent, no cookie set."""
     try:
         file = file_behind(signed)
     except LinkForged:
         return _nothing_here(request)
-    except LinkOver:
-        return render(request, "download_over.html", status=410)
-    except FileAway as error:
+    except LinkExpired:
+        return render(request, "download_expired.html", status=410)
+    except FileMissing as error:
         logger.error("%s", error)
-        return render(request, "download_away.html", status=503)
+        return render(request, "download_missing.html", status=503)
     return FileResponse(file, as_attachment=True, filename=Path(file.name or "").name)
 
 
@@ -104,7 +104,7 @@ def download(request: HttpRequest, signed: str) -> HttpResponseBase:
 @require_safe
 @never_cache
 def basket_lines(request: HttpRequest) -> HttpResponse:
-    """Show prices and stock of what the browser has in its basket. Public, like all that is for sale."""
+    """Show prices and stock of what the browser has in its basket. Public, like the whole catalogue."""
     wanted = read_basket(request.GET.getlist("line"), buy_now="buy" in request.GET)
     return render(request, "fragments/basket.html", {"basket": wanted})
 
@@ -113,7 +113,7 @@ PrivateView = Callable[..., HttpResponse]
 
 
 def for_pioneers(view: PrivateView) -> PrivateView:
-    """Call `view(request, pioneer, …)` for whoever shows our token; answer 401 to strangers."""
+    """Call `view(request, pioneer, …)` for callers with our token; answer 401 to strangers."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
@@ -134,7 +134,7 @@ def orders_list(request: HttpRequest, pioneer: Pioneer) -> HttpResponse:
 
 @for_pioneers
 def order_receipt(request: HttpRequest, pioneer: Pioneer, reference: str) -> HttpResponse:
-    """Show what is true about the order now; 204 when the page (`?seen=`) shows just that already."""
+    """Show what is true about the order now; 204 if the page (`?seen=`) shows that already."""
     try:
         receipt = receipt_for(pioneer, reference)
     except Order.DoesNotExist:

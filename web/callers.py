@@ -1,4 +1,4 @@
-"""From where a request comes, as far as it can be believed."""
+"""Where a request comes from, as far as it can be believed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rest_framework.throttling import BaseThrottle
 
 
 def address_of(request: Request | HttpRequest) -> str:
-    """Return the address of the caller, as PROXY_COUNT proxies of ours tell it; empty when that is no
-    address, so that all such callers are one.
+    """Return the address of the caller, according to our own PROXY_COUNT proxies; empty if that is no
+    address, so that all such callers count as one.
 
     Of an IPv6 address only the first 64 bits are returned: whoever has one has all that begin with them.
     """
     try:
-        # The type checker knows of DRF's requests alone; it reads nothing but META.
+        # It is typed for DRF's requests only, but reads nothing but META.
         address = ip_address(_without_port(BaseThrottle().get_ident(request) or ""))  # type: ignore[arg-type]
     except ValueError:
         return ""
@@ -27,6 +27,6 @@ def address_of(request: Request | HttpRequest) -> str:
 
 
 def _without_port(text: str) -> str:
-    """Drop the port, which some proxies tell, too: 192.0.2.1:4711, [2001:db8::1]:4711."""
+    """Drop the port that some proxies add: 192.0.2.1:4711, [2001:db8::1]:4711."""
     found = re.fullmatch(r"(?:\[(.+)\]|([\d.]+))(?::\d+)?", text)
     return text if found is None else found[1] or found[2]

@@ -1,4 +1,4 @@
-"""What Django answers when no view does: a page for people, JSON where programs ask (API_PATHS)."""
+"""What Django answers if no view does: a page for people, JSON where programs ask (API_PATHS)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rest_framework import status
 
 from web.framing import framable_by_pi
 
-RETRY_SECONDS = "10"  # the rhythm in which the SDK repeats its callbacks
-# Status, code for programs and text for people while the database cannot be used.
+RETRY_SECONDS = "10"  # the SDK repeats its callbacks at this interval
+# Status, code for programs and text for people while the database is down.
 BUSY = (503, "try_again", "The shop is busy. Nothing is lost; please try again.")
 
 # What the admin's lists raise for a year 0, a range of one, a row “x”, a NUL or half a regular expression.
@@ -33,14 +33,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer what nobody expected with 500; 503 for the database, 400 for what the admin cannot be asked."""
+    """Answer 500 to what nobody expected; 503 if the database is down, 400 to malformed admin queries."""
     if isinstance(sys.exception(), OperationalError):
-        # A database that is away for a moment is no mistake of ours: whoever comes back soon is served.
+        # A database that is down for a moment is no bug of ours: a retry will be served.
         response = _page(request, *BUSY)
         response["Retry-After"] = RETRY_SECONDS
         return response
     if isinstance(sys.exception(), OverflowError) and request.path.startswith("/admin/"):
-        # Somebody typed it into an address, and SQLite takes no more than 64 bits.
+        # Somebody typed it into an address, and SQLite's integers have 64 bits.
         return _page(request, 400, "bad_request", "That number is larger than any here.")
     if isinstance(sys.exception(), ODD_QUESTIONS) and _asks_a_list(request):
         return _page(request, 400, "bad_request", "This list cannot be asked for that.")
@@ -48,7 +48,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _asks_a_list(request: HttpRequest) -> bool:
-    """Return whether one of the admin's lists is asked for something that somebody may have typed."""
+    """Return whether this is one of the admin's lists, with a query that somebody may have typed."""
     is_list = request.resolver_match and str(request.resolver_match.url_name).endswith("_changelist")
     return bool(is_list and (request.GET or "_selected_action" in request.POST))
 
@@ -60,7 +60,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def _page(request: HttpRequest, status_code: int, code: str, text: str) -> HttpResponse:
     if request.path.startswith(settings.API_PATHS):
         return JsonResponse({"error": code, "message": text}, status=status_code)
-    # Nobody frames the admin, not even its errors; a buyer must read ours inside Pi's frame.
+    # Nobody may frame the admin, not even its errors; a buyer must read ours inside Pi's frame.
     page = _page_for_staff if request.path.startswith("/admin/") else framable_by_pi(_page_for_people)
     return page(request, status_code, text)
 
@@ -71,5 +71,5 @@ def _page_for_people(request: HttpRequest, status_code: int, text: str) -> HttpR
 
 
 def _page_for_staff(request: HttpRequest, status_code: int, text: str) -> HttpResponse:
-    """Render without a word to buyers, and without Pi's script, which must not run where staff log in."""
+    """Render a page of the admin, without Pi's script, which must not run where staff log in."""
     return render(request, "admin/problem.html", {"title": text}, status=status_code)

@@ -16,7 +16,7 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 def framable_by_pi(view: View) -> View:
     """Let the hosts in PI_FRAME_ANCESTORS, and no others, show this view in a frame.
 
-    X-Frame-Options goes, because it cannot name a host and would forbid what the policy allows.
+    X-Frame-Options is left out, because it cannot name a host and would forbid what the policy allows.
     """
     policy = csp_replace({"frame-ancestors": settings.PI_FRAME_ANCESTORS})
     # django-csp types its decorators for views without arguments, and runs them for any.

@@ -1,4 +1,4 @@
-"""JSON in and out at the border: what is too large, too deep or not text ends here, before any view."""
+"""JSON in and out: a body that is too large, too deep or not text is refused here, before any view."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 class Negotiation(DefaultContentNegotiation):
-    """Send JSON also to whoever accepts none: pi-sdk-js reads JSON from every answer."""
+    """Sends JSON even to clients that do not accept it: pi-sdk-js reads JSON from every answer."""
 
     def select_renderer(
         self,
@@ -47,9 +47,9 @@ class Negotiation(DefaultContentNegotiation):
 
 
 class AnyTypeParser(BaseParser):
-    """Return a JSON object, whatever its content type: Pi's own clients differ in what they call it.
+    """Reads a JSON object, whatever its content type: Pi's own clients send different ones.
 
-    Raise BodyTooLarge (413) or ParseError (400 `malformed`).
+    Raises BodyTooLarge (413) or ParseError (400 `malformed`).
     """
 
     media_type = "*/*"
@@ -73,7 +73,7 @@ class AnyTypeParser(BaseParser):
 
 
 class JSONParser(AnyTypeParser):
-    """The same under its right name, which is the one that the schema tells."""
+    """The same for `application/json`, the one content type that the schema names."""
 
     media_type = "application/json"
 

@@ -1,18 +1,18 @@
-"""How the log is written: what is logged stands on one line, whatever somebody put into it, and no link that
-works for whoever reads it."""
+"""How the log is written: one line for each entry, whatever somebody put into it, and no links to downloads,
+which would work for anybody who reads it."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-# Signed, with colons between its parts. Django names the address of whatever fails, also in tracebacks.
+# Signed, with colons between its parts. Django logs the address of whatever fails, also in tracebacks.
 DOWNLOAD_LINK = re.compile(r"(?<=downloads/)[^\s:]*:\S+")
 
 
 class OneLine(logging.Formatter):
-    """Spell out control characters, so that nobody makes up lines of the log; tracebacks keep theirs. Leave
-    out the links of downloads."""
+    """Escapes control characters, so that nobody can forge a line of the log; tracebacks keep their line
+    breaks. Download links are left out."""
 
     def format(self, record: logging.LogRecord) -> str:
         return DOWNLOAD_LINK.sub("…", super().format(record))

@@ -1,4 +1,4 @@
-"""The sessions of the staff: Django's own, in the database, but only under keys that Django gives."""
+"""Sessions of staff: Django's own, in the database, but only under keys that Django made."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
 class SessionStore(DatabaseStore):
     def _validate_session_key(self, key: Any) -> bool:
-        # A cookie can hold anything, also a NUL, which PostgreSQL does not even look for.
+        # A cookie can hold anything, even a NUL, with which PostgreSQL refuses the query.
         return isinstance(key, str) and re.fullmatch("[a-z0-9]{32}", key) is not None

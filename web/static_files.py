@@ -6,5 +6,5 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
-    # Scripts import each other: without this a browser could put two versions of the shop together.
+    # Scripts import each other: without this a browser could mix two versions of the shop.
     support_js_module_import_aggregation = True

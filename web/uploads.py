@@ -1,4 +1,4 @@
-"""Files come from staff alone."""
+"""Only staff may upload files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 
 class FromStaffAlone(FileUploadHandler):
-    """Stop reading where a stranger's file begins.
+    """Stops reading where a stranger's file begins.
 
-    Django reads a form, files and all, before anybody asks who sent it: looking for the token against forged
-    forms is enough. Without this, strangers could fill the disk.
+    Django reads a whole form, files included, before any view asks who sent it: the CSRF check is enough.
+    Without this, strangers could fill the disk.
     """
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -23,4 +23,4 @@ class FromStaffAlone(FileUploadHandler):
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
-        """Return nothing, so that the handlers behind this one keep the file."""
+        """Return None, so that the next handlers keep the file."""

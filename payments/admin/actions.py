@@ -1,7 +1,7 @@
-"""What staff can do from the admin: one table, and one way to carry each of them out.
+"""What staff can do from the admin: one table of actions, and one way to carry each of them out.
 
-An action is another entry point to a function of `payments.domain`. It decides nothing; it turns what
-became of it, good or bad, into a sentence for the person who pressed the button.
+An action is another entry point to a function of `payments.domain`. It decides nothing; it turns the result,
+good or bad, into a sentence for the person who pressed the button.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from payments.statuses import UNFINISHED, Cause, OrderStatus, PaymentStatus, Ref
 
 logger = logging.getLogger(__name__)
 
-# So many payments of one order are asked about at once, the latest: a buyer may have begun any number.
+# Ask about no more than the latest payments of an order: a buyer may have started any number of them.
 MAX_ASKED = 5
 
 
@@ -38,8 +38,8 @@ MAX_ASKED = 5
 class StaffAction:
     """One thing that staff can do with one kind of row.
 
-    `act` does it and returns what is true afterwards; `fits` says whether a button for it makes sense, while
-    whether it may be done is decided by `act` alone. With a `note_label`, a note is asked for first.
+    `act` does it and returns what is true afterwards. `fits` says whether to show a button; whether it can be
+    done is for `act` alone to decide. With a `note_label`, staff are asked for a note first.
     """
 
     name: Cause
@@ -51,12 +51,12 @@ class StaffAction:
     note_label: str = ""
     note_needed: bool = False
     on_lists: bool = True
-    is_harmless: bool = False  # needs no second thought, so a click on the page does it at once
+    is_harmless: bool = False  # needs no confirmation: a click does it at once
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an action, for people. `level` is one of Django's message levels."""
+    """The result of an action, in words for staff. `level` is one of Django's message levels."""
 
     level: int
     text: str
@@ -67,7 +67,7 @@ class Outcome:
 
 
 def attempt(action: StaffAction, row: Any, *, by: Author, note: str = "") -> Outcome:
-    """This will do the action and tell what became of it. Expected failures are told, never raised."""
+    """Carry the action out and return the result. Expected failures are outcomes too, not exceptions."""
     try:
         return Outcome(messages.SUCCESS, action.act(row, by, note))
     except (decisions.Declined, Refused) as problem:
@@ -110,8 +110,11 @@ def _ask_about_order(order: Order, by: Author, note: str) -> str:
 
 
 def _settle_unless_forgotten(payment: PiPayment, *, pi: PiClient, by: Author) -> bool:
-    """Settle it. That Pi has forgotten what was cancelled, or refuses what has failed, long ago stops nobody
-    from settling the rest."""
+    """Settle the payment; return False if Pi does not know it, although it should.
+
+    A payment that was cancelled and that Pi has forgotten, or that failed and that Pi still refuses, must not
+    keep staff from settling the rest.
+    """
     try:
         settle(payment, pi=pi, by=by)
     except UnknownPayment:
@@ -201,7 +204,7 @@ def _true_of_payment(payment: PiPayment) -> str:
 
 
 def _may_flag(payment: PiPayment) -> bool:
-    """By the refunds that the page has prefetched; `refunds.refundable` decides."""
+    """Return whether to show the button, from prefetched refunds; `refunds.refundable` has the last word."""
     counted = sum(r.amount for r in payment.refunds.all() if r.status in refunds.COUNTED)
     return payment.status == PaymentStatus.COMPLETED and payment.amount > counted
 
@@ -268,7 +271,7 @@ ASK_ABOUT_PAYMENT = StaffAction(
     label="Ask Pi again",
     permission="payments.ask_pi",
     act=_ask_about_payment,
-    fits=lambda payment: True,  # noqa: ARG005  (a question is never out of place)
+    fits=lambda payment: True,  # noqa: ARG005  (asking is always possible)
     explanation=ASK_EXPLANATION,
     is_harmless=True,
 )

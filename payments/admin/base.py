@@ -38,7 +38,7 @@ else:
     ModelForm = forms.ModelForm
 
     class ModelAdmin(admin.ModelAdmin):
-        """Django's own is generic for the type checker alone."""
+        """Accept a type parameter: Django's own class is generic for the type checker only."""
 
         def __class_getitem__(cls, row):
             return cls
@@ -46,7 +46,7 @@ else:
 
 Actions = dict[str, tuple[Callable[..., str], str, str] | None]
 
-# What one click may take at most: rows, and seconds after which no further row is begun.
+# The most that one click may take: rows, and seconds after which no further row is started.
 MAX_ROWS = 50
 SECONDS = 12
 
@@ -70,7 +70,7 @@ class NoteForm(forms.Form):
 
 
 class AttentionForm(ModelForm):
-    """The note for colleagues is all that can be edited, and only if it still is what the page showed."""
+    """Edits only the note for colleagues, and only if nobody has changed it since the page was loaded."""
 
     bound_field_class = FreshField
 
@@ -97,7 +97,7 @@ class StaffAdmin(ModelAdmin[Row]):
         return False
 
     def true_of(self, row: Row) -> str:
-        """Return what is true about the row, in a sentence; nothing where there is nothing to decide."""
+        """Return what is true about the row, in a sentence; empty where there is nothing to decide."""
         return ""
 
     @admin.display(description="created (UTC)", ordering="created_at")
@@ -145,7 +145,7 @@ class StaffAdmin(ModelAdmin[Row]):
         return [path("<path:object_id>/do/<str:action_name>/", view, name=name), *super().get_urls()]
 
     def action_view(self, request: HttpRequest, object_id: str, action_name: str) -> HttpResponse:
-        """The page between the button and the action. Only a POST does anything."""
+        """Show the page between the button and the action. Only a POST does anything."""
         action = next((action for action in self.staff_actions if action.name == action_name), None)
         if action is None:
             raise Http404
@@ -204,7 +204,7 @@ class StaffAdmin(ModelAdmin[Row]):
         return TemplateResponse(request, "admin/payments/action.html", context)
 
     def carry_out(self, request: HttpRequest, action: StaffAction, rows: Sequence[Row], note: str) -> None:
-        """This will do the action row by row, and tell and log what became of each."""
+        """Carry the action out row by row; report and log each result."""
         by, until = by_staff(request, action.name), time.monotonic() + SECONDS
         for number, row in enumerate(rows):
             if time.monotonic() > until:
@@ -239,7 +239,7 @@ class WithAttention(StaffAdmin[Row]):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Nothing but the note is written, so that a page left open overnight cannot undo a sale."""
+        """Write nothing but the note, so that a page left open overnight cannot undo a sale."""
         if "attention" in form.changed_data:
             type(obj)._default_manager.filter(pk=obj.pk).update(attention=obj.attention)
             note = f"attention: {obj.attention}" if obj.attention else "attention: cleared"
@@ -266,7 +266,7 @@ class NeedsFilter(admin.SimpleListFilter):
 
 
 def notes_of(row: Any) -> list[str]:
-    """Return what the shop and colleagues have to say about an order or a payment."""
+    """Return the shop's notice and the colleagues' note about an order or a payment, where there are any."""
     return [text for text in (row.notice_text, row.attention) if text]
 
 

@@ -1,7 +1,7 @@
 """What each list and each page of the admin shows: the truth about an order in five seconds.
 
-Money and statuses are read-only. What staff can do stands in the table of `payments.admin.actions`, how it is
-done in `payments.admin.base`.
+Money and statuses are read-only. What staff can do is a table in `payments.admin.actions`; how it is done is
+in `payments.admin.base`.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ from payments.statuses import UNPAID, Cause, OrderStatus, PaymentStatus, RefundS
 
 
 def _doubted() -> Q:
-    """Closed or open, its buyer reads that somebody looks at it: Pi does not verify what it shows for it."""
+    """Match orders, open or closed, with a transaction that Pi does not verify: their buyers read that we are
+    checking the payment."""
     failed = PiPayment.objects.filter(status=PaymentStatus.FAILED)
     return Q(status__in=UNPAID, pk__in=failed.values("order"))
 
 
 def _noted() -> Q:
-    """The shop or a colleague has something to say about it."""
+    """Match rows with a notice of the shop or a note of a colleague."""
     return ~Q(attention="", notice="")
 
 
@@ -116,7 +117,7 @@ class OrderAdmin(WithAttention[Order]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
-        """A reference is also found without its dashes, as somebody types it who hears it on the phone."""
+        """Find a reference also without its dashes, as people type it who hear it on the phone."""
         letters = re.sub(r"[\s-]", "", search_term)
         if re.fullmatch("[A-Za-z0-9]{10}", letters):
             search_term = f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
@@ -155,7 +156,7 @@ class OrderAdmin(WithAttention[Order]):
     def held_until(self, order: Order) -> str:
         return utc(order.reserved_until)
 
-    # Clean up stale orders: what would be done is shown first, and no more than that is done.
+    # Clean up stale orders: show first what would be done, then do no more than that.
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.clean_up_view)

@@ -29,7 +29,7 @@ ON_ITS_WAY = tuple(status for status in REFUND_UNDER_WAY if status != RefundStat
 
 @dataclass(frozen=True)
 class Sums:
-    """The money of one order, in Pi. Of the refunds that were asked for, rejected ones count nothing."""
+    """The money of one order, in Pi. Rejected refunds count for nothing."""
 
     total: Decimal
     used: Decimal  # the price of what the buyer got, or will
@@ -41,12 +41,12 @@ class Sums:
 
     @property
     def surplus(self) -> Decimal:
-        """What nobody has asked to send back, although the order does not use it."""
+        """What the order does not need, and no refund covers yet."""
         return max(self.paid - self.used - self.asked - self.refunded, Decimal(0))
 
     @property
     def due(self) -> Decimal:
-        """What should still go back to the buyer, asked for or not."""
+        """What must still go back to the buyer, whether a refund was requested or not."""
         return self.asked + self.surplus
 
 
@@ -191,7 +191,7 @@ def _refund_sentences(refunds: list[Refund]) -> list[str]:
 
 
 def _how_paid(money: Sums) -> str:
-    """Goods that staff handed over without all of their money count as paid, and staff should know."""
+    """Return how it was paid. Goods that staff handed over unpaid count as paid, and staff should know."""
     if money.paid >= money.total:
         return "Paid"
     return f"Counts as paid, although {f'only {in_pi(money.paid)}' if money.paid else 'nothing'} came"

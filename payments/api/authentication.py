@@ -1,4 +1,4 @@
-"""Who calls the API: the pioneer whose token of ours stands in `Authorization: Bearer`."""
+"""Who calls the API: the pioneer whose token is in `Authorization: Bearer`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from web.bearer import bearer_token
 
 
 class PioneerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <our token>`; no header means a stranger, a wrong one is refused with 401."""
+    """`Authorization: Bearer <our token>`. No header means a stranger; a wrong token is refused with 401."""
 
     def authenticate(self, request: Request) -> tuple[Pioneer, str] | None:
         token = bearer_token(request)
@@ -33,4 +33,4 @@ class _Scheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     name = "pioneer"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "The token of /user/signin."}
+        return {"type": "http", "scheme": "bearer", "description": "The token from /user/signin."}

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 UNREACHABLE = "Pi cannot be reached at the moment. Nothing is lost; please try again."
 
-# What went wrong -> status, code, text. None: the exception says it itself.
+# What went wrong -> status, code, text. None: the exception has its own.
 ANSWERS: dict[type[Exception], tuple[int, str | None, str | None]] = {
     Refused: (409, None, None),
     OutOfStock: (409, "out_of_stock", MESSAGES["out_of_stock"]),
@@ -42,9 +42,9 @@ ANSWERS: dict[type[Exception], tuple[int, str | None, str | None]] = {
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Return the answer to an exception of a view, for DRF; None for one that has no answer of its own.
+    """Return the answer to an exception in a view, for DRF; None for an exception that nobody expected.
 
-    The schema and its page, too, refuse in JSON.
+    The schema and its page refuse in JSON, too.
     """
     context["request"].accepted_renderer = JSONRenderer()
     context["request"].accepted_media_type = JSONRenderer.media_type
@@ -59,7 +59,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     for kind, (code, name, text) in ANSWERS.items():
         if isinstance(error, kind):
             if code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
-                # What a database refuses is either a race or a mistake of ours: only the traceback tells.
+                # When a database refuses, it is a race or our own mistake: only the traceback tells which.
                 ours = isinstance(error, DatabaseError)
                 logger.warning("%s: %s", type(error).__name__, error, exc_info=error if ours else None)
             return _response(code, name or str(getattr(error, "code", "refused")), text or str(error))

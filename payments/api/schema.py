@@ -19,10 +19,10 @@ ABOUT_AN_ORDER = {
 
 
 def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """This will give every refusal its form, and those that ask to come back the header that says when; and
-    it will ask for a body wherever one of several fields must be there.
+    """Describe the body of every refusal, `Retry-After` for 429 and 503, and where a request needs a body.
 
-    A hook of drf-spectacular, so that the catalogue need not know how the shop spells a refusal.
+    A hook of drf-spectacular, so that the catalogue need not know what the shop's refusals look like. A body
+    is required wherever one of several fields must be there.
     """
     components = result["components"]["schemas"]
     for operations in result["paths"].values():
@@ -39,8 +39,10 @@ def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def link_orders(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """This will lead from whatever brings an order to what may be asked about it, by OpenAPI links: programs
-    that follow them find their way from a basket, or from a payment, to the receipt."""
+    """Add OpenAPI links from every answer that names an order to the requests about that order.
+
+    Programs that follow them find their way from a basket, or from a payment, to the receipt.
+    """
     for operations in result["paths"].values():
         for operation in operations.values():
             if operation["operationId"] in ABOUT_AN_ORDER.values():
@@ -55,6 +57,6 @@ def link_orders(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _name_of(body: dict[str, Any]) -> str:
-    """The component that a body or an answer is; empty if it is none."""
+    """Return the name of the component that a body or an answer is; empty if it is none."""
     schema = body.get("content", {}).get("application/json", {}).get("schema", {})
     return str(schema.get("$ref", "")).rpartition("/")[2]

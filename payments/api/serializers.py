@@ -1,4 +1,4 @@
-"""What comes in over HTTP is checked here, and what goes out is spelled here."""
+"""The bodies of requests, checked, and the bodies of answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_ACCESS_TOKEN = 2_000
 
 
 class StrictText(serializers.CharField):
-    """A JSON text and nothing that merely looks like one: no number, no true or false."""
+    """A JSON string; numbers, true and false are refused."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -33,19 +33,19 @@ class _StrictTextInSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-u
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         text = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
-        # Blanks alone say nothing.
+        # Blanks alone are refused.
         return {**text} if self.target.allow_blank else {**text, "pattern": r"\S"}
 
 
 class StrictName(StrictText, serializers.RegexField):
-    """A JSON text of a given form, to the letter."""
+    """A JSON string that matches a pattern exactly."""
 
     def __init__(self, pattern: str, **options: Any) -> None:
         super().__init__(regex=pattern, trim_whitespace=False, **options)
 
 
 class StrictNumber(serializers.IntegerField):
-    """A whole JSON number: no text, no fraction, no true or false."""
+    """A whole JSON number; strings, fractions, true and false are refused."""
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
@@ -71,7 +71,7 @@ def access_token_field(**options: Any) -> StrictText:
 
 
 class InOneOfSeveralWays(serializers.Serializer[Any]):
-    """A body that may say the same under several names. At least one of `ways` must be there, and no null."""
+    """A body that may give a value under several names. At least one of `ways` must be there and not null."""
 
     ways: ClassVar[tuple[str, ...]]
 
@@ -142,7 +142,7 @@ class ShippingRequest(serializers.Serializer[Any]):
 
 
 class Lines(serializers.ListField):
-    """Counted before it is read: a refusal that looks at each of thousands of lines is long in coming."""
+    """A list that is counted before its items are checked: checking thousands of lines takes too long."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, list) and len(data) > MAX_LINES:
@@ -164,7 +164,7 @@ class OrderRequest(serializers.Serializer[Any]):
 
 
 def _basket(lines: list[dict[str, Any]]) -> dict[str, int]:
-    """Return sku -> units; a sku that is named twice is wanted twice."""
+    """Return sku -> units. Quantities of a sku that appears twice are added up."""
     basket: dict[str, int] = {}
     for line in lines:
         basket[line["sku"]] = basket.get(line["sku"], 0) + line["quantity"]
@@ -181,7 +181,7 @@ class LineAnswer(serializers.ModelSerializer[OrderLine]):
 
 
 class PaymentToCreate(serializers.Serializer[Any]):
-    """Goes into `Pi.createPayment` as it is."""
+    """What to pass to `Pi.createPayment`, unchanged."""
 
     amount = PiNumber()
     memo = serializers.CharField(read_only=True)
@@ -189,13 +189,13 @@ class PaymentToCreate(serializers.Serializer[Any]):
 
 
 class OrderAnswer(serializers.ModelSerializer[Order]):
-    """`payment` is there while the order waits for one; `total` is a text with 7 places.
+    """`payment` is null unless the order can still be paid; `total` is a string with 7 decimal places.
 
-    Several orders are written without a question to the database for each if `READ_BY_VERDICT` is prefetched.
+    Prefetch `READ_BY_VERDICT` to serialize several orders without queries for each.
     """
 
     lines = LineAnswer(many=True)
-    # Empty most of the time, which the model's own field would not tell.
+    # Usually empty, which the schema of the model's own field would not allow.
     review_reason = serializers.ChoiceField(choices=ReviewReason.choices, allow_blank=True)
     verdict = serializers.SerializerMethodField()
     network = serializers.SerializerMethodField()
@@ -220,7 +220,7 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
     @extend_schema_field(
         serializers.ChoiceField(
             choices=Verdict.choices,
-            help_text="What is true of the order and its money, as the shop's own pages tell its buyer.",
+            help_text="The state of the order and its money, as the shop's own pages show it to the buyer.",
         )
     )
     def get_verdict(self, order: Order) -> str:
@@ -240,14 +240,14 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
 
 
 class ApproveRequest(serializers.Serializer[Any]):
-    """pi-sdk-js adds the access token; Pi's demo frontend sends the identifier alone."""
+    """pi-sdk-js adds the access token; Pi's demo frontend sends only the identifier."""
 
     paymentId = identifier_field()  # noqa: N815
     accessToken = access_token_field(allow_blank=True)  # noqa: N815
 
 
 class CompleteRequest(InOneOfSeveralWays):
-    """The demo frontend says `txid`, pi-sdk-js `transactionId`."""
+    """Pi's demo frontend sends `txid`, pi-sdk-js `transactionId`."""
 
     ways = ("txid", "transactionId")
 
@@ -267,7 +267,7 @@ class CancelRequest(serializers.Serializer[Any]):
 
 
 class ErrorRequest(serializers.Serializer[Any]):
-    """An Error object arrives as `{}` from pi-sdk-js, as a text or an object from others."""
+    """`error` is `{}` from pi-sdk-js, which cannot serialize it, and a string or an object from others."""
 
     paymentId = identifier_field(required=False, allow_null=True)  # noqa: N815
     error = serializers.JSONField(required=False, allow_null=True)
@@ -275,12 +275,12 @@ class ErrorRequest(serializers.Serializer[Any]):
 
 @extend_schema_field(_object_with("identifier", {"type": "string", "pattern": rf"^{IDENTIFIER}$"}))
 class ShownPayment(serializers.DictField):
-    """A PaymentDTO, as a browser shows it."""
+    """A PaymentDTO, as the browser received it from the SDK."""
 
 
 class IncompleteRequest(InOneOfSeveralWays):
     """`{"payment": PaymentDTO}`, or pi-sdk-js's `{"paymentId", "transactionId" or null}`. Only the identifier
-    is used: everything else Pi tells us itself."""
+    is used; for everything else we ask Pi."""
 
     ways = ("paymentId", "payment")
 
@@ -294,14 +294,14 @@ class IncompleteRequest(InOneOfSeveralWays):
 
 
 class PaymentAnswer(serializers.Serializer[Any]):
-    """`status` of the payment; `order`: its reference, told to the payer alone."""
+    """`status` of the payment; `order` is the reference of its order, shown to the payer only."""
 
     status = serializers.ChoiceField(choices=PaymentStatus.choices)
     order = serializers.CharField(allow_null=True)
 
 
 class ReportAnswer(PaymentAnswer):
-    """Both are null where the report named no payment."""
+    """Both are null if the report named no payment."""
 
     status = serializers.ChoiceField(choices=PaymentStatus.choices, allow_null=True)
 
@@ -311,7 +311,7 @@ class MessageAnswer(serializers.Serializer[Any]):
 
 
 class ErrorAnswer(serializers.Serializer[Any]):
-    """Every failure: `error` for programs, `message` for people."""
+    """Every failure: `error` is a code for programs, `message` a text for people."""
 
     error = serializers.CharField()
     message = serializers.CharField()

@@ -1,6 +1,6 @@
-"""How often one caller may ask. Counted in the shared cache; over the limit the answer is 429.
+"""How often one caller may ask. Requests are counted in the shared cache; over the limit the answer is 429.
 
-A cache that fails must not keep anybody from paying: then nobody is counted, and the log says so.
+A broken cache must not keep anybody from paying: then nothing is counted, and the log says so.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Throttle(SimpleRateThrottle):
 
 
 class CallbackThrottle(Throttle):
-    """Per pioneer where we know whose call it is: the caller, or the payer of a payment that we know. Others
-    are counted per client address, so that made-up identifiers cannot use up our budget at Pi."""
+    """Counts per pioneer where we know whose call it is: the caller, or the payer of a payment we know.
+    Others are counted per client address, so that made-up identifiers cannot use up our budget at Pi."""
 
     scope = "pioneer"
 
@@ -57,16 +57,17 @@ class CallbackThrottle(Throttle):
         payment = _known(request.data)
         if payment is None:
             return ""
-        # With the address, because identifiers stand on the chain for everybody to read and to misuse.
+        # With the address, because identifiers are on the chain for everybody to read and to misuse.
         return f"{payment.user_uid}:{self.get_ident(request)}"
 
 
 class StrangersThrottle(Throttle):
-    """All that strangers of one address ask about payments, known ones too: identifiers of old payments stand
-    on the chain, a payer each, so that many times what one payer may ask would still be a flood.
+    """Counts all that strangers from one address ask about payments, known ones too: the chain shows
+    identifiers of old payments with a payer each, so that asking about all of them would still be a flood.
 
     Over the limit a payment under way is still let through, as often as its payer may ask: goods are held for
-    it, or money has been sent, and whoever floods may only happen to share the buyer's address."""
+    it, or money has been sent, and the attacker may only happen to share the buyer's address.
+    """
 
     scope = "strangers"
 
@@ -91,7 +92,7 @@ def _is_under_way(payment: PiPayment | None) -> bool:
 
 
 class PioneerThrottle(Throttle):
-    """Per pioneer, strangers per address."""
+    """Counts per pioneer, and strangers per address."""
 
     scope = "pioneer"
 
@@ -101,7 +102,7 @@ class PioneerThrottle(Throttle):
 
 
 class ApiThrottle(PioneerThrottle):
-    """What every route of the API has that has no other."""
+    """The throttle of every API route that has no other."""
 
     scope = "api"
 
@@ -114,8 +115,8 @@ class SignInThrottle(Throttle):
 
 
 class AccessTokenThrottle(SignInThrottle):
-    """Access tokens that strangers show with a payment: each is asked about at Pi, as at the sign-in, so both
-    are counted together."""
+    """Counts access tokens that strangers send with a payment. Each costs a request to Pi, as at the sign-in,
+    so both are counted together."""
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
         body: Any = {} if isinstance(request.user, Pioneer) else request.data
@@ -123,7 +124,7 @@ class AccessTokenThrottle(SignInThrottle):
 
 
 class LogInThrottle(Throttle):
-    """Tries to log in to the admin, whatever the account: so nobody tries a few passwords on every name."""
+    """Counts log-ins of staff, whatever the account, so that nobody tries a few passwords on all of them."""
 
     scope = "log-in"
 

@@ -1,4 +1,4 @@
-"""The HTTP contract: one class per route, one call of the protocol each. The rules are in `protocol`."""
+"""The HTTP contract: one class per route, each with one call of the protocol. The rules are in `protocol`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ FAILURES = {
     503: ErrorAnswer,
 }
 
-# What is said to one caller is kept by no cache on the way.
+# No cache on the way may keep what is meant for one caller.
 private = method_decorator(never_cache, name="dispatch")
 
 
@@ -77,13 +77,13 @@ private = method_decorator(never_cache, name="dispatch")
 
 @private
 class Callback(APIView):
-    """What all callbacks share: strangers are welcome, since everything done is derived from Pi's record."""
+    """What all callbacks share. Strangers may call them, because all we do follows from Pi's record."""
 
     throttle_classes = [CallbackThrottle, StrangersThrottle]
     body: ClassVar[type[serializers.Serializer[Any]]]
 
     def perform_authentication(self, request: Request) -> None:
-        """A token that is over must not keep anybody from finishing a payment: they are a stranger then."""
+        """Treat a caller with an expired token as a stranger, so that they can still finish a payment."""
         with suppress(AuthenticationFailed):
             super().perform_authentication(request)
 
@@ -97,7 +97,7 @@ class Callback(APIView):
         return request.user if isinstance(request.user, Pioneer) else None
 
     def tell(self, payment: PiPayment, caller: Pioneer | None) -> Response:
-        """A stranger learns only the status; the order is the payer's own business."""
+        """Return the status to anybody, and the reference of the order to its payer only."""
         is_payer = caller is not None and caller.uid == payment.user_uid and payment.order is not None
         reference = payment.order.reference if is_payer and payment.order is not None else None
         return Response(PaymentAnswer({"status": payment.status, "order": reference}).data)
@@ -109,7 +109,7 @@ class Approve(Callback):
 
     @extend_schema(request=ApproveRequest, responses={200: PaymentAnswer, **FAILURES})
     def post(self, request: Request) -> Response:
-        """onReadyForServerApproval: hold the goods and let the buyer sign."""
+        """onReadyForServerApproval: hold the goods, then let the buyer sign."""
         content, caller = self.read(request), self.caller(request)
         pi = PiClient(seconds=protocol.CALLBACK_SECONDS)
         if caller is None and content.get("accessToken"):
@@ -122,7 +122,7 @@ class Complete(Callback):
 
     @extend_schema(request=CompleteRequest, responses={200: PaymentAnswer, **FAILURES})
     def post(self, request: Request) -> Response:
-        """onReadyForServerCompletion: have Pi confirm the money, hand over the goods."""
+        """onReadyForServerCompletion: have Pi confirm the payment, then hand over the goods."""
         content, caller = self.read(request), self.caller(request)
         payment = protocol.complete(content["paymentId"], content["txid"], caller=caller)
         return self.tell(payment, caller)
@@ -133,7 +133,7 @@ class Cancel(Callback):
 
     @extend_schema(request=CancelRequest, responses={200: PaymentAnswer, **FAILURES})
     def post(self, request: Request) -> Response:
-        """onCancel: a hint. Answers what is true."""
+        """onCancel: look the payment up at Pi, and answer with its real status."""
         content, caller = self.read(request), self.caller(request)
         return self.tell(protocol.cancel(content["paymentId"], caller=caller), caller)
 
@@ -143,7 +143,7 @@ class Incomplete(Callback):
 
     @extend_schema(request=IncompleteRequest, responses={200: PaymentAnswer, **FAILURES})
     def post(self, request: Request) -> Response:
-        """onIncompletePaymentFound: finish what an earlier visit left open, one way or the other."""
+        """onIncompletePaymentFound: complete or cancel the payment that an earlier visit left open."""
         content, caller = self.read(request), self.caller(request)
         return self.tell(protocol.recover(content["paymentId"], caller=caller), caller)
 
@@ -153,7 +153,7 @@ class Error(Callback):
 
     @extend_schema(request=ErrorRequest, responses={200: ReportAnswer, **FAILURES})
     def post(self, request: Request) -> Response:
-        """onError: a note for staff, then look what is true."""
+        """onError: note the error for staff, then look the payment up at Pi."""
         content, caller = self.read(request), self.caller(request)
         text = clean(str(content.get("error") or "an error without a text"))[:200]
         if not content.get("paymentId"):
@@ -183,12 +183,12 @@ class SignOut(APIView):
 
     @extend_schema(request=None, responses={200: MessageAnswer, 429: ErrorAnswer})
     def get(self, request: Request) -> Response:
-        """Nothing is kept on our side: whoever forgets the token has signed out."""
+        """Answer only: the server keeps no session, so a client that forgets its token has signed out."""
         return Response({"message": "Signed out."})
 
     @extend_schema(request=None, responses={200: MessageAnswer, 429: ErrorAnswer})
     def post(self, request: Request) -> Response:
-        """The same as with GET."""
+        """Do the same as GET."""
         return self.get(request)
 
 
@@ -198,7 +198,7 @@ class Me(APIView):
 
     @extend_schema(responses={200: PioneerAnswer, 401: ErrorAnswer, 429: ErrorAnswer, 503: ErrorAnswer})
     def get(self, request: Request) -> Response:
-        """Whose token it is."""
+        """Return the pioneer to whom the token belongs."""
         return Response(PioneerAnswer(signed_in(request)).data)
 
 
@@ -218,7 +218,7 @@ class Pages(LimitOffsetPagination):
 
 @private
 class OrdersView(GenericAPIView[Order]):
-    """The pioneer's own orders; those of others do not exist for them."""
+    """What all views of orders share: a pioneer sees their own orders only; any other is not found."""
 
     permission_classes = [IsAuthenticated]
     throttle_classes = [PioneerThrottle]
@@ -243,7 +243,7 @@ class Orders(OrdersView):
         responses={200: OrderAnswer(many=True), 401: ErrorAnswer, 429: ErrorAnswer, 503: ErrorAnswer}
     )
     def get(self, request: Request) -> Response:
-        """The pioneer's own orders, the newest first."""
+        """List the pioneer's own orders, newest first."""
         page = self.paginate_queryset(self.get_queryset().prefetch_related(*READ_BY_VERDICT))
         return self.get_paginated_response(OrderAnswer(page, many=True).data)
 
@@ -255,12 +255,12 @@ class Orders(OrdersView):
                 "Idempotency-Key",
                 {"type": "string", "maxLength": MAX_KEY, "pattern": r"^$|\S"},
                 location="header",
-                description="One order per key.",
+                description="One order per key: sent again, the request returns the same order.",
             )
         ],
     )
     def post(self, request: Request) -> Response:
-        """Place an order: prices and total are ours. `payment` goes into Pi.createPayment as it is."""
+        """Place an order. The shop sets prices and total; pass `payment` to Pi.createPayment unchanged."""
         serializer = OrderRequest(data=request.data)
         serializer.is_valid(raise_exception=True)
         shipping = serializer.validated_data.get("shipping")
@@ -281,14 +281,14 @@ class Orders(OrdersView):
 class OneOrder(OrdersView):
     @extend_schema(responses={200: OrderAnswer, **FAILURES})
     def get(self, request: Request, reference: str) -> Response:
-        """One of the pioneer's own orders."""
+        """Return one of the pioneer's own orders."""
         return self.tell(self.own(reference))
 
 
 class CancelOrder(OrdersView):
     @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
     def post(self, request: Request, reference: str) -> Response:
-        """Give the order up. A payment under way is cancelled at Pi first; a paid one answers 409."""
+        """Cancel the order, after a payment under way is cancelled at Pi; 409 if the order is paid."""
         by = Author(f"pioneer {signed_in(request)}", Cause.CANCEL_ORDER)
         return self.tell(protocol.cancel_order(self.own(reference), by=by))
 
@@ -296,6 +296,6 @@ class CancelOrder(OrdersView):
 class ReopenOrder(OrdersView):
     @extend_schema(request=None, responses={200: OrderAnswer, **FAILURES})
     def post(self, request: Request, reference: str) -> Response:
-        """Try an expired order again, at the same price; 409 when the shop no longer offers that."""
+        """Reopen an expired order at the same price; 409 if the shop no longer offers the goods at it."""
         by = Author(f"pioneer {signed_in(request)}", Cause.REOPEN)
         return self.tell(protocol.reopen(self.own(reference), by=by))

@@ -26,7 +26,7 @@ EXPLORED = {"Pi Network": "mainnet", "Pi Testnet": "testnet"}
 
 @register.simple_tag
 def explorer_url(txid: str | None, network: str) -> str:
-    """This will return where the transaction can be seen, or nothing for what is not a hash."""
+    """Return the address of the transaction in Pi's block explorer; empty for what is not a hash."""
     if network not in EXPLORED or not re.fullmatch(TXID, txid or ""):
         return ""
     return f"{EXPLORER}/{EXPLORED[network]}/tx/{txid}"
@@ -43,7 +43,7 @@ class Need:
 
 @register.simple_tag
 def what_needs_you(user: AbstractBaseUser | AnonymousUser) -> list[Need]:
-    """This will count what waits for staff, as far as this user may see it; what is zero is left out."""
+    """Return what waits for staff and this user may see, with how many there are; leave zeros out."""
     needs = [
         (name, label, count, query)
         for name, permission, label, count, query in NEEDS

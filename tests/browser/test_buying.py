@@ -98,7 +98,7 @@ def test_an_expired_download_link_leads_to_a_new_one(phone: Phone, monkeypatch: 
     expect(app.get_by_role("heading", name="Paid and delivered")).to_be_visible()
 
     with monkeypatch.context() as later:
-        later.setattr(downloads, "GOOD_FOR", timedelta(seconds=-1))
+        later.setattr(downloads, "VALID_FOR", timedelta(seconds=-1))
         app.get_by_role("link", name="Download").click()
         expect(app.get_by_role("heading", name="This link is over")).to_be_visible()
     app.get_by_role("link", name="To my orders").click()

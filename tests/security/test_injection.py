@@ -37,7 +37,7 @@ EVIL = """'"><script>alert(1)</script>{{ 7|add:41000 }}"""
 
 @pytest.fixture
 def mallory(alice: Page) -> Page:
-    """A buyer whose every text is an attack, in a shop whose staff are careless with theirs."""
+    """Return a buyer whose every text is an attack, in a shop whose staff are careless with theirs."""
     goods = product(f"Gift {EVIL}", slug="gift", description=f"{EVIL}\n\n{EVIL}")
     goods.category.name = f"Home {EVIL}"[:80]
     goods.category.save()
@@ -50,7 +50,7 @@ def mallory(alice: Page) -> Page:
 
 
 def bought(mallory: Page) -> Order:
-    """An order of all that, in which things went wrong, and were told in her own words."""
+    """Return an order of all that, with everything that went wrong reported in her own words."""
     shipping = {"name": EVIL, "address": f"{EVIL}\n{EVIL}"}
     order = mallory.order({"gift": 1, "gift-code": 1}, shipping=shipping)
     identifier = mallory.create_payment(order)
@@ -148,7 +148,7 @@ def unescaped_in(source: str) -> list[str]:
 
 
 def trusted_in(source: str) -> list[str]:
-    """Calls that declare a text to be HTML. `format_html` escapes whatever stands behind a constant."""
+    """Return the calls that declare a text to be HTML. `format_html` escapes all but its first argument."""
     found = []
     for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))

@@ -1,4 +1,4 @@
-"""What is signed opens one door, for one purpose, while our key is the one that signed it."""
+"""What we sign is valid for one purpose only, and only while our key is the one that signed it."""
 
 from __future__ import annotations
 

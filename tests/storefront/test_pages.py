@@ -494,9 +494,9 @@ def test_a_download_needs_nothing_but_its_link(alice: Page) -> None:
 
 
 def test_a_download_link_is_over_after_ten_minutes(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert timedelta(minutes=10) == downloads.GOOD_FOR
+    assert timedelta(minutes=10) == downloads.VALID_FOR
     link = bought_book(alice)
-    monkeypatch.setattr(downloads, "GOOD_FOR", timedelta(seconds=-1))
+    monkeypatch.setattr(downloads, "VALID_FOR", timedelta(seconds=-1))
 
     answer = Client().get(link)
 

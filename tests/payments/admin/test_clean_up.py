@@ -21,7 +21,7 @@ URL = "/admin/payments/order/clean-up/"
 
 @pytest.fixture
 def stale(alice: Page, bob: Page) -> tuple[Order, Order]:
-    """A pending order and a reserved one, both past their time."""
+    """Return a pending order and a reserved one, both past their time."""
     pending = Order.objects.get(reference=alice.order({"mug": 1})["reference"])
     reserved, _ = bob.approved({"mug": 1})
     over = timezone.now() - timedelta(minutes=1)

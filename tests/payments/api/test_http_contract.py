@@ -78,7 +78,7 @@ def post(browser: Client, path: str, body: Any, content_type: str = JSON, **more
 
 
 def check_refusal(response: HttpResponse, *statuses: int) -> None:
-    """A refusal is JSON that tells programs and people why."""
+    """Check that a refusal is JSON that tells programs and people why."""
     assert response.status_code in statuses, response.content[:300]
     assert response["Content-Type"] == JSON
     answer = response.json()

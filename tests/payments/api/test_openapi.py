@@ -19,7 +19,7 @@ CALLBACKS = ("/payments/", "/pi_payment/")
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The schema, written with every warning taken for an error."""
+    """Return the schema, generated with every warning an error."""
     file = tmp_path_factory.mktemp("schema") / "schema.yaml"
     call_command("spectacular", file=str(file), validate=True, fail_on_warn=True)
     return yaml.safe_load(file.read_text())
@@ -40,7 +40,7 @@ def operations(schema: Any) -> list[tuple[str, str, Any]]:
 
 def test_the_schema_says_which_token_is_meant(schema: Any) -> None:
     assert schema["components"]["securitySchemes"] == {
-        "pioneer": {"type": "http", "scheme": "bearer", "description": "The token of /user/signin."}
+        "pioneer": {"type": "http", "scheme": "bearer", "description": "The token from /user/signin."}
     }
 
 

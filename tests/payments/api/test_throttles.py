@@ -38,7 +38,7 @@ def cancel(identifier: str, **more: Any) -> int:
 
 @pytest.fixture
 def approved(alice: Page) -> str:
-    """A payment that we know; what was counted on the way is forgotten."""
+    """Return a payment that we know; the requests so far no longer count."""
     _, identifier = alice.approved({"book": 1})
     SimpleRateThrottle.cache.clear()
     return identifier
@@ -127,7 +127,7 @@ def test_the_payments_of_many_payers_are_no_way_around(
 
 
 def signed(alice: Page, identifier: str) -> None:
-    """The buyer has signed; we have noticed, and have not been able to complete it."""
+    """Have the buyer sign a payment that we have noticed, but cannot complete."""
     alice.pi.sign(identifier)
     alice.pi.faults.add("down", path="complete")
     alice.cancel(identifier, expect=503)
@@ -164,7 +164,7 @@ def test_nobody_behind_the_same_address_keeps_a_payment_from_its_end(
 def test_access_tokens_that_come_with_a_payment_are_counted_with_sign_ins(
     alice: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else old payments, which stand on the chain, would be one more door to try tokens by."""
+    """Else old payments, which stand on the chain, would be one more way to guess tokens."""
     monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "sign-in", "2/min")
     [payment] = alice.buy({"book": 1}).payments.all()
     SimpleRateThrottle.cache.clear()
