@@ -21,7 +21,7 @@ ODD_QUESTIONS = (ValueError, IndexError, DataError, ProgrammingError)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 400, "bad_request", "This request makes no sense.")
+    return _page(request, 400, "bad_request", "We could not understand this request.")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -41,10 +41,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return response
     if isinstance(sys.exception(), OverflowError) and request.path.startswith("/admin/"):
         # Somebody typed it into an address, and SQLite's integers have 64 bits.
-        return _page(request, 400, "bad_request", "That number is larger than any here.")
+        return _page(request, 400, "bad_request", "That number is too large.")
     if isinstance(sys.exception(), ODD_QUESTIONS) and _asks_a_list(request):
-        return _page(request, 400, "bad_request", "This list cannot be asked for that.")
-    return _page(request, 500, "server_error", "Something broke on our side. Nothing is lost.")
+        return _page(request, 400, "bad_request", "This list cannot be filtered like that.")
+    return _page(request, 500, "server_error", "Something went wrong on our side. Nothing is lost.")
 
 
 def _asks_a_list(request: HttpRequest) -> bool:
@@ -54,7 +54,7 @@ def _asks_a_list(request: HttpRequest) -> bool:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(request, 403, "forbidden", "This form is too old. Please load the page again.")
+    return _page(request, 403, "forbidden", "This form has expired. Please reload the page.")
 
 
 def _page(request: HttpRequest, status_code: int, code: str, text: str) -> HttpResponse:

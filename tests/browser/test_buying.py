@@ -76,7 +76,7 @@ def test_a_buyer_pays_for_a_basket_of_different_goods(phone: Phone) -> None:
     app.get_by_role("button", name="Continue to payment").click()
     phone.pay()
 
-    expect(app.get_by_role("heading", name="Thank you, it is paid")).to_be_visible()
+    expect(app.get_by_role("heading", name="Thank you for your payment")).to_be_visible()
     expect(app.locator(".code-box")).to_have_count(3)
     expect(app.get_by_text("1 Main Street")).to_be_visible()
     with phone.page.expect_download() as download:
@@ -100,8 +100,8 @@ def test_an_expired_download_link_leads_to_a_new_one(phone: Phone, monkeypatch: 
     with monkeypatch.context() as later:
         later.setattr(downloads, "VALID_FOR", timedelta(seconds=-1))
         app.get_by_role("link", name="Download").click()
-        expect(app.get_by_role("heading", name="This link is over")).to_be_visible()
-    app.get_by_role("link", name="To my orders").click()
+        expect(app.get_by_role("heading", name="This link has expired")).to_be_visible()
+    app.get_by_role("link", name="Go to my orders").click()
     app.locator(".order-row").click()
 
     with phone.page.expect_download() as download:
@@ -149,7 +149,7 @@ def test_the_app_closes_after_paying_and_the_buyer_returns(phone: Phone, pi: Sim
     phone.sign()
     phone.page.click("#reopen-app")
 
-    expect(app.get_by_text("A payment you had begun earlier has arrived")).to_be_visible()
+    expect(app.get_by_text("A payment that you started earlier has arrived")).to_be_visible()
     app.get_by_role("link", name="See your orders").click()
     app.get_by_role("link", name="Voucher").click()
     expect(app.get_by_text("CODE-000")).to_be_visible()
@@ -200,7 +200,7 @@ def test_the_goods_sell_out_while_the_wallet_opens(phone: Phone, pi: Simulator) 
 
     app.locator(".pay-button").click()
 
-    expect(app.get_by_role("heading", name="Sold out meanwhile")).to_be_visible()
+    expect(app.get_by_role("heading", name="Sold out before you paid")).to_be_visible()
     expect(phone.wallet).to_have_attribute("data-stage", "cancelled")
     phone.leave_wallet()
     expect(app.locator(".pay-button")).to_have_count(0)
@@ -309,12 +309,12 @@ def test_an_open_page_tells_that_its_order_has_expired(phone: Phone, settings: S
 
     phone.page.clock.fast_forward(61_000)
 
-    expect(app.get_by_role("heading", name="The time ran out")).to_be_visible()
+    expect(app.get_by_role("heading", name="This order has expired")).to_be_visible()
 
 
 def test_an_expired_token_is_renewed_without_asking_the_buyer(phone: Phone, settings: Settings) -> None:
     app = phone.sign_in("/products/voucher/")
-    settings.SECRET_KEY = "a new one, so that every token of before is over"
+    settings.SECRET_KEY = "a new one, so that every earlier token has expired"
 
     app.get_by_role("button", name="Buy now").click()
     phone.pay()
@@ -332,7 +332,7 @@ def test_a_token_that_expires_while_the_wallet_is_open_stops_no_payment(
     asked = phone.requests()
 
     with phone.page.expect_response(INCOMPLETE):
-        settings.SECRET_KEY = "a new one, so that every token of before is over"
+        settings.SECRET_KEY = "a new one, so that every earlier token has expired"
     phone.sign()
 
     expect(app.get_by_text("CODE-000")).to_be_visible()
@@ -351,7 +351,7 @@ def test_an_expired_token_does_not_stop_a_payment_that_pi_has_just_opened(
 
     app.locator(".pay-button").click()
     with phone.page.expect_response(INCOMPLETE):
-        settings.SECRET_KEY = "a new one, so that every token of before is over"
+        settings.SECRET_KEY = "a new one, so that every earlier token has expired"
     reported.set()
     phone.sign()
 
@@ -372,10 +372,10 @@ def test_a_payment_whose_wallet_never_opened_is_cancelled(
     pi.after_call = lose_the_answer
     app.locator(".pay-button").click()
     expect(app.get_by_role("heading", name="The wallet reported a problem")).to_be_visible()
-    settings.SECRET_KEY = "a new one, so that every token of before is over"
+    settings.SECRET_KEY = "a new one, so that every earlier token has expired"
 
     with phone.page.expect_response(f"{phone.shop}/payments/incomplete"):
-        app.get_by_role("button", name="Cancel it").click()
+        app.get_by_role("button", name="Cancel this order").click()
 
     (payment,) = pi.payments()
     assert payment["status"]["cancelled"] is True

@@ -105,7 +105,7 @@ def test_a_failed_sign_in_can_be_repeated(phone: Phone, pi: Simulator) -> None:
     app = phone.open()
     phone.page.clock.install()
     phone.page.click("#consent-allow")
-    expect(app.get_by_text("Pi is not answering at the moment")).to_be_visible()
+    expect(app.get_by_text("Pi is not answering right now")).to_be_visible()
 
     phone.page.clock.fast_forward(15_000)
 
@@ -122,7 +122,7 @@ def test_a_visit_of_many_pages_signs_in_once(phone: Phone, pi: Simulator) -> Non
     phone.go_back()
     expect(app.get_by_role("button", name="Buy now")).to_be_visible()
     phone.go_back()
-    expect(app.get_by_role("heading", name="Good things, paid with Pi")).to_be_visible()
+    expect(app.get_by_role("heading", name="Good things, paid for with Pi")).to_be_visible()
 
     expect(app.get_by_text("@alice")).to_be_visible()
     asked = [call for call in pi.calls if call.path.endswith("/me")]
@@ -156,7 +156,7 @@ def test_the_catalogue_can_be_read_without_javascript(browser: Browser, shop: st
 def test_a_page_that_does_not_exist_says_so_without_leaving_the_shop(phone: Phone) -> None:
     app = phone.sign_in("/orders/XXXX-XXXX-XX/")
 
-    expect(app.get_by_role("heading", name="We cannot show this order")).to_be_visible()
+    expect(app.get_by_role("heading", name="We can’t find this order")).to_be_visible()
 
 
 def test_an_unpublished_product_shows_the_not_found_page(phone: Phone) -> None:
@@ -165,7 +165,7 @@ def test_an_unpublished_product_shows_the_not_found_page(phone: Phone) -> None:
 
     app.get_by_role("link", name="Mug").click()
 
-    expect(app.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(app.get_by_role("heading", name="Page not found")).to_be_visible()
     expect(app.get_by_text("@alice")).to_be_visible()
 
 

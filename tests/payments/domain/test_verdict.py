@@ -97,30 +97,30 @@ DELIVERED = "(Paid|Counts as paid, although .* came), and everything is delivere
 # Per verdict the words in the list, those on the page, and the beginning of what staff read.
 WORDS: dict[Verdict, tuple[str, str, str]] = {
     Verdict.PENDING: ("Not paid yet", "Ready to pay", "Not paid (yet|in time)"),
-    Verdict.SOLD_OUT: ("Sold out meanwhile", "Sold out meanwhile", "Not paid yet.* not enough left"),
+    Verdict.SOLD_OUT: ("Sold out", "Sold out before you paid", "Not paid yet.* not enough left"),
     Verdict.SIGNATURE: (
-        "Payment under way",
-        "A payment is under way",
+        "Payment in progress",
+        "Payment in progress",
         PAYING,
     ),
-    Verdict.FINISHING: ("Payment being finished", "Your payment is being finished", "The buyer has signed"),
-    Verdict.PAID: ("Paid, to be shipped", "Thank you, it is paid", SHIPS),
+    Verdict.FINISHING: ("Confirming payment", "We are confirming your payment", "The buyer has signed"),
+    Verdict.PAID: ("Paid, not shipped yet", "Thank you for your payment", SHIPS),
     Verdict.REFUND_REQUESTED: (
-        "Refund being checked",
-        "A refund is being checked",
+        "Refund under review",
+        "Your refund is under review",
         "Paid, but its money is asked back: do not ship",
     ),
     Verdict.FULFILLED: ("Paid and (shipped|delivered)", "Paid and (shipped|delivered)", DELIVERED),
-    Verdict.EXPIRED: ("Ran out of time", "The time ran out", "Expired: nobody paid in time"),
+    Verdict.EXPIRED: ("Expired", "This order has expired", "Expired: nobody paid in time"),
     Verdict.CANCELLED: ("Cancelled", "This order was cancelled", "Cancelled; nothing was paid"),
     Verdict.REVIEW: (
-        "With our staff",
-        "Your payment arrived",
+        "Under review",
+        "We have received your payment",
         UNDECIDED,
     ),
-    Verdict.DOUBT: ("Payment being checked", "We are checking your payment", ".*does not verify"),
-    Verdict.RETURNING: ("Money coming back", "Your money is coming back", ".*is on its way( back)?[.:]"),
-    Verdict.REFUNDED: ("Refunded", "Your money went back to you", "Everything that was paid went back"),
+    Verdict.DOUBT: ("Checking payment", "We are checking your payment", ".*does not verify"),
+    Verdict.RETURNING: ("Refund on its way", "Your refund is on its way", ".*is on its way( back)?[.:]"),
+    Verdict.REFUNDED: ("Refunded", "This order was refunded", "Everything that was paid went back"),
 }
 
 
@@ -156,7 +156,7 @@ def test_a_refund_that_failed_is_not_on_its_way(alice: Page) -> None:
     headers = {"Authorization": f"Bearer {alice.token}"}
     receipt = alice.client.get(f"/fragments/orders/{order.reference}/", headers=headers).content.decode()
 
-    assert "is being checked by our staff" in receipt
+    assert "is under review by our staff" in receipt
     assert "is on its way to your wallet" not in receipt
 
 
