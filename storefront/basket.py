@@ -44,8 +44,8 @@ class BasketLine:
             return "This is no longer for sale. Please remove it."
         if self.variant.sold_out:
             return "Sold out. Please remove it."
-        if self.quantity > most(self.variant):
-            return f"Only {most(self.variant)} left."
+        if self.quantity > max_quantity(self.variant):
+            return f"Only {max_quantity(self.variant)} left."
         return ""
 
 
@@ -88,6 +88,6 @@ def read_basket(texts: Iterable[str], *, buy_now: bool = False) -> Basket:
     return Basket(lines, buy_now=buy_now)
 
 
-def most(variant: Variant) -> int:
+def max_quantity(variant: Variant) -> int:
     """Return how many units one order can ask for now."""
     return MAX_UNITS if variant.available is None else min(variant.available, MAX_UNITS)

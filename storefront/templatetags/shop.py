@@ -12,7 +12,7 @@ from payments.domain.verdict import verdict_of
 from storefront import basket
 
 register = template.Library()
-register.filter(basket.most)
+register.filter(basket.max_quantity)
 register.filter("verdict", verdict_of)
 
 

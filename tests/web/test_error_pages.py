@@ -121,4 +121,7 @@ def test_staff_are_told_of_a_mistake_also_without_a_database(rf: RequestFactory)
 
     response = server_error(request)
 
-    assert (response.status_code, "Something went wrong on our side" in response.content.decode()) == (500, True)
+    assert (response.status_code, "Something went wrong on our side" in response.content.decode()) == (
+        500,
+        True,
+    )

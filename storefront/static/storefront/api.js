@@ -32,7 +32,7 @@ export async function request(path, { method = "POST", body, token, headers = {}
 
 export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-// Go on trying while Pi or the network is away; a real refusal ends it.
+// Keep trying while Pi or the network is down; a real refusal ends it.
 export async function insist(attempt, { times = 6, onWaiting = () => {} } = {}) {
   for (let left = times; ; left--) {
     try {

@@ -1,8 +1,8 @@
 // The basket: skus and quantities in localStorage, the only thing this shop keeps in a browser.
 
 const KEY = "basket";
-const MOST = 999;
-let inMemory = {}; // where storage is blocked, the basket lasts as long as the visit
+const MAX_QUANTITY = 999;
+let inMemory = {}; // where storage is blocked, the basket lasts for this visit
 
 export function read() {
   try {
@@ -17,7 +17,7 @@ export const lines = () => Object.entries(read()).map(([sku, quantity]) => `${sk
 export const count = () => Object.values(read()).reduce((sum, quantity) => sum + quantity, 0);
 
 export const add = (sku, quantity) => set(sku, (read()[sku] ?? 0) + quantity);
-export const set = (sku, quantity) => write({ ...read(), [sku]: Math.min(quantity, MOST) });
+export const set = (sku, quantity) => write({ ...read(), [sku]: Math.min(quantity, MAX_QUANTITY) });
 export const replace = (quantities) => write({ ...read(), ...quantities });
 
 export function remove(skus) {

@@ -10,7 +10,7 @@ document.addEventListener("change", ({ target }) => {
   setQuantity(line.dataset.line, within(target, target.value));
 });
 
-// `/basket/?line=…` is the checkout of one tap on "Buy now": the basket itself stays as it is.
+// `/basket/?line=…` is the checkout of "Buy now": the basket itself stays as it is.
 function setQuantity(sku, quantity) {
   const page = document.getElementById("basket");
   if (!page.dataset.buyNow) return basket.set(sku, quantity);

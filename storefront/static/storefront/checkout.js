@@ -5,11 +5,11 @@ import * as basket from "./basket.js";
 import { say } from "./phrases.js";
 
 const OPEN = ["pending", "reserved"];
-// The same wish, tapped twice or tried again after a lost answer, is the same order: one key per wish.
+// The same request, tapped twice or retried after a lost answer, is the same order: one key per request.
 const keys = new Map();
 let placing = false;
 
-// `lines` as the API takes them. Goes to the order's page, or says why not.
+// `lines` as the API takes them. Goes to the order's page, or explains why not.
 export async function order(lines, { shipping, button, answer, fromBasket = false }) {
   if (placing) return;
   placing = true;
@@ -27,15 +27,15 @@ export async function order(lines, { shipping, button, answer, fromBasket = fals
   }
 }
 
-async function place(wish) {
-  const signature = JSON.stringify(wish);
+async function place(wanted) {
+  const signature = JSON.stringify(wanted);
   if (!keys.has(signature)) keys.set(signature, newKey());
   const headers = { "Idempotency-Key": keys.get(signature) };
-  const placed = await asPioneer("/api/orders/", { body: wish, headers });
+  const placed = await asPioneer("/api/orders/", { body: wanted, headers });
   if (OPEN.includes(placed.status)) return placed;
-  // That wish was fulfilled or given up earlier; this one is new.
+  // That order was paid or cancelled earlier; this one is new.
   keys.delete(signature);
-  return place(wish);
+  return place(wanted);
 }
 
 function explain(refusal, answer) {
@@ -43,11 +43,11 @@ function explain(refusal, answer) {
   const key = { offline: "offline_notice", pi_unreachable: "pi_unreachable_notice", throttled: "throttled" };
   say(key[refusal.code] ?? "not_placed", answer, { message: refusal.message });
   answer.scrollIntoView({ block: "nearest" });
-  // Where the basket is shown, it marks what cannot be had any more.
+  // Where the basket is shown, it marks what can no longer be bought.
   document.body.dispatchEvent(new Event("basket-changed"));
 }
 
-// A boosted visit: the page changes, this script and its token stay.
+// A boosted visit: the page changes; this script and its token stay.
 export const visit = (path) =>
   window.htmx.ajax("GET", path, { target: document.body, swap: "innerHTML show:window:top", push: path });
 

@@ -1,11 +1,11 @@
-// What htmx fetches for us, and with what: private parts wait for sign-in and carry the token, the basket
-// sends what is in it, and error pages of ours are shown like any other page.
+// What htmx sends and shows: private parts wait for sign-in and carry the token, the basket sends its lines,
+// and our error pages are shown like any other page.
 
 import * as basket from "./basket.js";
 import { currentToken, forget, signedIn } from "./session.js";
 import { say } from "./phrases.js";
 
-// Download links in a receipt are good for ten minutes; after this long it is drawn anew.
+// Download links in a receipt are valid for ten minutes; after this long the receipt is fetched again.
 const FRESH_SECONDS = 480;
 const drawnAt = new WeakMap();
 
@@ -55,7 +55,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   else delete elt.dataset.asked;
 });
 
-// Our token is over: forget it, and the confirm hook above asks for a new one. Once, not for ever.
+// Our token has expired: forget it, and the confirm hook above asks for a new one. Once, not forever.
 function askAgain(element) {
   forget(currentToken());
   if (element.dataset.asked) return;
@@ -64,6 +64,6 @@ function askAgain(element) {
 }
 
 document.addEventListener("htmx:sendError", ({ detail: { elt } }) => {
-  // A receipt is looked at again anyway; a page that did not come needs a word.
+  // A receipt is fetched again anyway; a page that did not load needs an explanation.
   if (elt.id !== "order" || !elt.querySelector(".receipt")) say("page_failed", document.getElementById("notices"));
 });

@@ -1,4 +1,4 @@
-// What a buyer can do on an order's page, paying apart: copy a code, cancel, change, try again.
+// What a buyer can do on an order's page, besides paying: copy a code, cancel, change, try again.
 
 import { Refusal } from "./api.js";
 import { asPioneer, signedIn } from "./session.js";
@@ -22,7 +22,7 @@ document.addEventListener("click", ({ target }) => {
   if ("again" in dataset) intoBasket(dataset.again);
 });
 
-// Returns whether the server agreed; otherwise the page says why not.
+// Returns whether the server agreed; if not, the page says why.
 async function change(button, step) {
   busy(button, true);
   try {

@@ -1,5 +1,5 @@
-// Paying an order. The SDK's callbacks post and nothing more: our server decides, and what the page shows in
-// the end is what the server says. Nothing in here can make a payment count twice.
+// Paying an order. The SDK's callbacks only post: our server decides, and in the end the page shows what the
+// server says. Nothing in here can make a payment count twice.
 
 import { insist, request } from "./api.js";
 import { currentToken, forget, signedIn } from "./session.js";
@@ -11,11 +11,11 @@ let flight = null;
 
 // Longer than the SDK takes to give up on a wallet that does not answer.
 const SILENCE_SECONDS = 150;
-// Later than the SDK would have called again, and as often as it would have.
+// Later than the SDK would call again, and as often as it would.
 const REPEAT_SECONDS = 12;
 const REPEATS = 6;
 
-// Straight from the tap: a browser lets the wallet open only then, so nothing may be awaited before.
+// Browsers let the wallet open only directly after a tap, so nothing may be awaited first.
 export function pay(button) {
   if (flight?.live) return;
   const payment = JSON.parse(button.dataset.pay);
@@ -63,14 +63,14 @@ async function complete(own, paymentId, txid, repeats = REPEATS) {
   refresh();
 }
 
-// Where only the answer was lost, Pi has completed it, and the SDK has no reason to call again. So we do.
+// If only the answer was lost, Pi has completed the payment and the SDK will not call again. So we do.
 function completeAgain(own, paymentId, txid, repeats) {
   clearTimeout(own.again);
   const again = () => own === flight && own.live && complete(own, paymentId, txid, repeats);
   if (repeats) own.again = setTimeout(again, REPEAT_SECONDS * 1000);
 }
 
-// Nobody repeats this one, so we do.
+// The SDK does not repeat this one, so we do.
 async function cancel(own, paymentId) {
   own.step = "cancel";
   const onWaiting = (refusal) => tell(own, awayPhrase(refusal));
@@ -89,8 +89,8 @@ async function report(own, error, payment) {
   refresh();
 }
 
-// A payment of an earlier visit is still open, and Pi lets nobody pay anew before it is settled. The SDK says
-// so once, perhaps before sign-in, so we go on trying.
+// A payment of an earlier visit is still open, and Pi refuses new ones until it is settled. The SDK reports it
+// once, perhaps before sign-in, so we keep trying.
 export async function settleIncomplete(payment) {
   if (isUnderWay(payment)) return;
   const { status } = await insist(() => post("incomplete", { payment })).catch(() => ({}));
@@ -98,11 +98,11 @@ export async function settleIncomplete(payment) {
   refresh();
 }
 
-// Asked again who is here, Pi reports the payment in the buyer's open wallet, too. We know it by its order: its
-// identifier may reach us after the report.
+// At a second sign-in the SDK also reports the payment in the buyer's open wallet. We recognise it by its order:
+// its identifier may reach us after the report.
 const isUnderWay = ({ metadata }) => Boolean(flight?.live) && metadata?.order === flight.reference;
 
-// The callbacks work for strangers too, so a token that is over must not hold a payment up.
+// The callbacks work for strangers too, so an expired token must not hold up a payment.
 async function post(step, body) {
   const token = currentToken();
   try {
@@ -121,7 +121,7 @@ function refuse(own, { code, message }) {
   tell(own, own.refused, message);
 }
 
-// Most often the SDK has lost the consent of this visit; asking for it once more mends that.
+// Usually the SDK has lost this visit's consent; signing in again fixes that.
 function notOpened(own, error) {
   if (own.step) return;
   tell(own, "wallet_shut");
@@ -146,7 +146,7 @@ function tell(own, key, message) {
   draw();
 }
 
-// Over, as far as this window is concerned: from here on only the server speaks.
+// This window has nothing more to say about the payment: from here on the page shows the server's word only.
 function land(own) {
   if (own !== flight) return;
   flight = null;
@@ -168,7 +168,7 @@ export function draw() {
   panel.querySelector(".verdict-words").replaceChildren(...(own ? [phrase(own.said, own).words] : []));
 }
 
-// Whoever leaves the page has read what it said.
+// A buyer who leaves the page has read the message.
 export function leave() {
   if (flight && !flight.live) flight = null;
 }
@@ -180,26 +180,26 @@ export function refresh() {
   if (receipt) window.htmx.trigger(receipt, "refresh");
 }
 
-// A new receipt was drawn. Where the server knows the end, there is nothing left for us to say.
+// A new receipt is on the page. If the server knows the outcome, there is nothing left for us to say.
 export function follow(receipt) {
   const page = document.getElementById("order-page");
   if (!flight || flight.reference !== page.dataset.order) return;
   const { verdict } = receipt.dataset;
   if (verdict === "finishing" && flight.said !== "finishing") tell(flight, "finishing");
   const isOpen = ["pending", "signature", "finishing"].includes(verdict);
-  // Cancelled here, and yet it is being paid: from another window.
+  // Cancelled here, yet being paid: in another window.
   const isElsewhere = flight.said === "cancelled" && verdict !== "pending";
   if (!isOpen || isElsewhere) land(flight);
   draw();
 }
 
-// True while the page should look at the server every few seconds.
+// True while the page should ask the server every few seconds.
 export function isWatching() {
   const receipt = document.querySelector("#order .receipt");
   if (!receipt) return false;
   const silent = flight?.live && Date.now() - flight.at > SILENCE_SECONDS * 1000;
   if (silent && receipt.dataset.verdict === "pending") land(flight);
-  // Its time is over: the next clean-up expires it, within some minutes, and the page should follow.
-  const isOver = Date.parse(receipt.dataset.until) < Date.now();
-  return Boolean(flight?.live || isOver || "watch" in receipt.dataset);
+  // It is past its time: the next clean-up will expire it within minutes, and the page should show that.
+  const isPastTime = Date.parse(receipt.dataset.until) < Date.now();
+  return Boolean(flight?.live || isPastTime || "watch" in receipt.dataset);
 }

@@ -21,15 +21,15 @@ function count(field, step) {
 export const within = ({ min, max }, quantity) =>
   Math.max(Number(min), Math.min(Number(max) || Number(min), Math.trunc(quantity) || Number(min)));
 
-// A form's chosen variant: the checked radio, or the one there is.
+// The chosen variant of a form: the checked radio, or the only one there is.
 const chosen = (form) => form.querySelector("input[name=sku]:checked, input[name=sku][type=hidden]");
 
 document.addEventListener("change", ({ target }) => {
   const form = target.closest("#buy");
   if (!form) return;
-  const { price, most } = chosen(form).dataset;
+  const { price, max } = chosen(form).dataset;
   const quantity = form.elements.quantity;
-  quantity.max = most;
+  quantity.max = max;
   quantity.value = within(quantity, quantity.value);
   document.querySelector(".price").textContent = price;
 });
@@ -42,7 +42,7 @@ document.addEventListener("submit", (event) => {
   const quantity = within(form.elements.quantity, form.elements.quantity.value);
   const answer = document.getElementById("buy-answer");
   if (event.submitter?.value === "basket") return addToBasket(sku, quantity, answer);
-  // What is shipped needs an address first; everything else can be ordered at once.
+  // Parcels need an address first; everything else can be ordered at once.
   if (dataset.delivery === "physical") return visit(`/basket/?line=${sku}:${quantity}`);
   order([{ sku, quantity }], { button: event.submitter, answer });
 });

@@ -1,13 +1,13 @@
-// Who is here: Pi's SDK tells our server, our server gives us a token. It lives in this module and nowhere
-// else, so links are boosted: a full page load would lose it and ask Pi again.
+// Who the visitor is: Pi's SDK gives us an access token, our server exchanges it for its own. That one is kept in
+// this module only, so links are boosted: a full page load would lose it and ask Pi again.
 //
-// Whether this is the Pi Browser is told by the SDK answering, not by the name the browser gives itself.
-// The state stands on <html data-pi>: connecting, slow, in, outside, declined, away or failed.
+// This is the Pi Browser if the SDK answers, whatever the user agent says.
+// The state is kept in <html data-pi>: connecting, slow, in, outside, declined, away or failed.
 
 import { insist, Refusal, request } from "./api.js";
 
 const SCOPES = ["username", "payments"];
-// Pi can take a quarter of a minute. Until then we only say so; we never give up on its behalf.
+// Pi can take 15 seconds. After this long the page says so; we never give up before Pi does.
 const SLOW_AFTER_SECONDS = 6;
 
 let token = null;
@@ -17,14 +17,14 @@ let signingIn = null; // one at a time: the SDK never answers a second authentic
 export const currentToken = () => token;
 export const currentUsername = () => username;
 
-// Resolves with the token. Called by everything that needs one; asks Pi once per visit.
+// Resolves with the token. Everything that needs one calls this; Pi is asked once per visit.
 export function signedIn() {
   if (token) return Promise.resolve(token);
   signingIn ??= signIn().finally(() => (signingIn = null));
   return signingIn;
 }
 
-// A request as the pioneer. When our token is over, authenticate again, once.
+// A request as the pioneer. If our token has expired, authenticate again, once.
 export async function asPioneer(path, options = {}) {
   const used = await signedIn();
   try {
@@ -89,7 +89,7 @@ async function sdk() {
   return window.Pi;
 }
 
-// The script is async and may be blocked or slow; the window's load event comes after it has ended either way.
+// The script is async and may be blocked or slow; the window's load event comes after it either way.
 function arrived() {
   if (window.Pi || document.readyState === "complete") return Promise.resolve();
   return new Promise((resolve) => {
@@ -98,5 +98,5 @@ function arrived() {
   });
 }
 
-// What becomes of it is said in payment.js.
+// payment.js settles it.
 const tellIncomplete = (payment) => document.dispatchEvent(new CustomEvent("pi:incomplete", { detail: payment }));

@@ -10,7 +10,7 @@ import { currentUsername, signedIn } from "./session.js";
 
 const LOOK_SECONDS = 3;
 
-// Whatever was just put on the page: the whole of it, or a part.
+// Whatever was just put on the page: all of it, or a part.
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
   for (const time of elt.querySelectorAll("time[data-local]")) showLocalTime(time);
   if (elt.matches(".receipt")) follow(elt);
@@ -19,7 +19,7 @@ document.addEventListener("htmx:load", ({ detail: { elt } }) => {
 document.addEventListener("htmx:afterSettle", ({ detail: { target, requestConfig } }) => {
   if (target !== document.body) return;
   arrive();
-  // Somebody who does not see the page change is told by where the focus is.
+  // Moving the focus tells screen readers that the page has changed.
   if (requestConfig) document.getElementById("main").focus({ preventScroll: true });
 });
 document.addEventListener("htmx:historyRestore", arrive);
@@ -62,4 +62,4 @@ document.body.addEventListener("basket-changed", showBasketCount);
 setInterval(look, LOOK_SECONDS * 1000);
 
 arrive();
-signedIn().catch(() => {}); // the page says what came of it
+signedIn().catch(() => {}); // the page shows the result
