@@ -73,9 +73,9 @@ def attempt(action: StaffAction, row: Any, *, by: Author, note: str = "") -> Out
     except (decisions.Declined, Refused) as problem:
         return Outcome(messages.WARNING, str(problem))
     except refunds.RefundImpossible:
-        return Outcome(messages.WARNING, "Nothing is left to refund.")
+        return Outcome(messages.WARNING, "There is nothing left to refund.")
     except (Overtaken, IllegalMove):
-        return Outcome(messages.WARNING, "It changed at the same moment. Look at it again.")
+        return Outcome(messages.WARNING, "It changed at the same moment. Reload the page and look again.")
     except UnknownPayment:
         return Outcome(messages.WARNING, "Pi does not know this payment.")
     except PiMisconfigured as problem:
@@ -101,7 +101,7 @@ def _asking() -> PiClient:
 def _ask_about_order(order: Order, by: Author, note: str) -> str:
     pi, payments = _asking(), order.payments.order_by("-id")[:MAX_ASKED]
     if not payments:
-        raise decisions.Declined("Nobody has begun to pay it.")
+        raise decisions.Declined("Nobody has started to pay for it.")
     missing = [payment for payment in payments if not _settle_unless_forgotten(payment, pi=pi, by=by)]
     if missing:
         names = ", ".join(map(str, missing))
@@ -156,14 +156,14 @@ def _flag_order(order: Order, by: Author, note: str) -> str:
 
 def _look_on_chain(payment: PiPayment, by: Author, note: str) -> str:
     if not re.fullmatch(TXID, payment.txid or ""):
-        raise decisions.Declined("It has no transaction that could be looked up.")
+        raise decisions.Declined("It has no transaction to look up.")
     shown = Horizon(seconds=protocol.CALLBACK_SECONDS).payment(str(payment.txid))
     if shown is None:
-        return "The chain does not show the transaction. It may lag: try again in a minute."
+        return "The chain does not show the transaction. It may be delayed: try again in a minute."
     wrong = _wrong_on_chain(payment, shown)
     if wrong:
         return f"The chain shows the transaction, but {' and '.join(wrong)}."
-    return f"The chain shows it: {in_pi(shown.amount)} arrived in our wallet, for this payment."
+    return f"The chain shows it: {in_pi(shown.amount)} arrived in our wallet for this payment."
 
 
 def _wrong_on_chain(payment: PiPayment, shown: ChainPayment) -> list[str]:
@@ -187,12 +187,12 @@ def _close(payment: PiPayment, by: Author, note: str) -> str:
 
 def _reject(refund: Refund, by: Author, note: str) -> str:
     decisions.reject_refund(refund, by=by, note=note)
-    return "Rejected: the money stays here."
+    return "Rejected: we keep the money."
 
 
 def _dismiss(row: Order | PiPayment, by: Author, note: str) -> str:
     notices.dismiss_notice(row, by=by)
-    return "The notice is dismissed; the timeline keeps it."
+    return "The notice was dismissed. The timeline still shows it."
 
 
 def _true_of_order(order: Order) -> str:
@@ -211,10 +211,14 @@ def _may_flag(payment: PiPayment) -> bool:
 
 # The table ---------------------------------------------------------------------------------------------
 
-ASK_EXPLANATION = "Pi's own record is looked at, and whatever it shows is done: nothing is given up."
-LATEST_EXPLANATION = f" Of an order the {MAX_ASKED} latest payments; earlier ones on their own pages."
+ASK_EXPLANATION = (
+    "Looks up Pi's record and acts on what it shows. Nothing that can still be paid is given up."
+)
+LATEST_EXPLANATION = (
+    f" Covers the {MAX_ASKED} latest payments of an order; earlier ones have pages of their own."
+)
 
-DISMISS_EXPLANATION = "The shop's notice has been seen: it goes, and the timeline keeps it."
+DISMISS_EXPLANATION = "Removes the shop's notice from this page. The timeline still shows it."
 
 SHIP = StaffAction(
     name=Cause.SHIP,
@@ -222,7 +226,7 @@ SHIP = StaffAction(
     permission="payments.ship_order",
     act=_ship,
     fits=lambda order: order.status == OrderStatus.PAID,
-    explanation="The parcels have left the house. With that the order is fulfilled.",
+    explanation="Marks the parcels as shipped and the order as fulfilled. Confirm once they have left.",
     note_label="Tracking number or other note (optional)",
 )
 HONOUR = StaffAction(
@@ -231,8 +235,8 @@ HONOUR = StaffAction(
     permission="payments.honour_order",
     act=_honour,
     fits=lambda order: order.status == OrderStatus.NEEDS_REVIEW,
-    explanation="The goods are taken from stock and delivered, and a refund that was only requested is "
-    "rejected. Your name stands for it.",
+    explanation="Takes the goods from stock and delivers them. A refund that was requested but not approved "
+    "is rejected. The timeline records your name.",
     note_label="Why (optional)",
     on_lists=False,
 )
@@ -242,8 +246,8 @@ CANCEL_ORDER = StaffAction(
     permission="payments.cancel_order",
     act=_cancel,
     fits=lambda order: order.status in (OrderStatus.PENDING, OrderStatus.RESERVED),
-    explanation="A payment under way is cancelled at Pi first, then the goods can be sold again. If the "
-    "buyer has signed already, the order is delivered instead.",
+    explanation="Cancels a payment in progress at Pi first; then the goods can be sold again. If the buyer "
+    "has already signed, the order is delivered instead.",
     on_lists=False,
 )
 ASK_ABOUT_ORDER = StaffAction(
@@ -261,8 +265,8 @@ FLAG_ORDER = StaffAction(
     permission="payments.flag_refund",
     act=_flag_order,
     fits=lambda order: any(_may_flag(payment) for payment in order.payments.all()),
-    explanation="A refund of everything that was paid is requested. Money moves only after a second person "
-    "has approved it.",
+    explanation="Requests a refund of everything that was paid. Money moves only after a second person has "
+    "approved it.",
     note_label="Reason",
     note_needed=True,
 )
@@ -281,8 +285,8 @@ FLAG_PAYMENT = StaffAction(
     permission="payments.flag_refund",
     act=_flag_payment,
     fits=_may_flag,
-    explanation="A refund of what is left of the payment is requested. Money moves only after a second "
-    "person has approved it.",
+    explanation="Requests a refund of what is left of the payment. Money moves only after a second person "
+    "has approved it.",
     note_label="Reason",
     note_needed=True,
 )
@@ -292,7 +296,7 @@ LOOK_ON_CHAIN = StaffAction(
     permission="payments.ask_pi",
     act=_look_on_chain,
     fits=lambda payment: bool(payment.txid),
-    explanation="The transaction is looked up on Pi's blockchain, without Pi. Nothing is changed.",
+    explanation="Looks the transaction up on the blockchain, without asking Pi. Nothing is changed.",
     is_harmless=True,
     on_lists=False,
 )
@@ -302,9 +306,9 @@ CLOSE_MISSING = StaffAction(
     permission="payments.close_missing",
     act=_close,
     fits=lambda payment: payment.status in UNFINISHED and bool(payment.notice),
-    explanation="Pi is asked once more. Only if it still does not know the payment, it is cancelled here and "
-    "what it holds can be sold again; if it was signed, its order goes to review. Otherwise it is settled "
-    "like any other.",
+    explanation="Asks Pi once more. Only if Pi still does not know the payment is it closed: the goods it "
+    "holds can be sold again, or, if it was signed, its order goes to review. Otherwise it is settled like "
+    "any other.",
     note_label="Why (optional)",
     on_lists=False,
 )
@@ -332,7 +336,7 @@ REJECT_REFUND = StaffAction(
     permission="payments.reject_refund",
     act=_reject,
     fits=lambda refund: refund.status == RefundStatus.REQUESTED,
-    explanation="The request is withdrawn and the money stays here. The buyer is not told.",
+    explanation="Withdraws the request, and we keep the money. The buyer is not notified.",
     note_label="Why",
     note_needed=True,
 )

@@ -77,7 +77,7 @@ class AttentionForm(ModelForm):
     def clean_attention(self) -> str:
         shown = self.data.get(self.add_initial_prefix("attention"))
         if shown is not None and shown != self.instance.attention:
-            raise forms.ValidationError("Somebody else has changed this meanwhile. Load the page again.")
+            raise forms.ValidationError("Somebody else has changed this in the meantime. Reload the page.")
         return str(self.cleaned_data["attention"])
 
 
@@ -171,7 +171,7 @@ class StaffAdmin(ModelAdmin[Row]):
         def act(self: StaffAdmin[Row], request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse | None:
             rows = list(queryset[: MAX_ROWS + 1])
             if len(rows) > MAX_ROWS:
-                messages.warning(request, f"At most {MAX_ROWS} at once: select fewer. Nothing was changed.")
+                messages.warning(request, f"Select at most {MAX_ROWS} at once. Nothing was changed.")
                 return None
             is_confirmed = action.is_harmless or "confirmed" in request.POST
             form = NoteForm(action, request.POST if is_confirmed else None)
@@ -209,14 +209,14 @@ class StaffAdmin(ModelAdmin[Row]):
         for number, row in enumerate(rows):
             if time.monotonic() > until:
                 left = len(rows) - number
-                messages.warning(request, f"This took too long; {left} were not begun. Select them again.")
+                messages.warning(request, f"This took too long: {left} were not started. Select them again.")
                 return
             outcome = attempt(action, row, by=by, note=note)
             messages.add_message(request, outcome.level, f"{row}: {outcome.text}")
             if outcome.is_done:
                 self.log_change(request, row, f"{action.label}: {outcome.text}")
             elif outcome.level == messages.ERROR and number + 1 < len(rows):
-                messages.warning(request, "The others were not tried, because they would fare the same.")
+                messages.warning(request, "The others were not tried, because they would fail the same way.")
                 return
 
     def page_of(self, row: Row) -> str:
@@ -228,7 +228,7 @@ class WithAttention(StaffAdmin[Row]):
 
     form = AttentionForm
 
-    @admin.display(description="what is true")
+    @admin.display(description="situation")
     def what_is_true(self, row: Any) -> SafeString | str:
         said = format_html_join("", ' <span class="attention">{}</span>', ((text,) for text in notes_of(row)))
         return format_html("{}{}", self.true_of(row), said)

@@ -72,7 +72,7 @@ class OrderNeeds(NeedsFilter):
         ),
         "review": ("a decision", lambda: Q(status=OrderStatus.NEEDS_REVIEW)),
         "ship": ("to be shipped", lambda: Q(status=OrderStatus.PAID)),
-        "refund": ("a refund, requested", _refund_requested),
+        "refund": ("a decision on a refund", _refund_requested),
         "attention": ("attention", _noted),
         "clean_up": ("to be cleaned up", lambda: Q(pk__in=stale_orders().values("pk"))),
     }
@@ -81,8 +81,8 @@ class OrderNeeds(NeedsFilter):
 class PaymentNeeds(NeedsFilter):
     conditions = {
         "attention": ("attention", _noted),
-        "overdue": ("a check, overdue", lambda: Q(pk__in=reconciliation.overdue_checks().values("pk"))),
-        "order": ("an order: it has none", lambda: Q(order=None)),
+        "overdue": ("an overdue check", lambda: Q(pk__in=reconciliation.overdue_checks().values("pk"))),
+        "order": ("an order (it has none)", lambda: Q(order=None)),
     }
 
 
@@ -218,13 +218,13 @@ class OrderAdmin(WithAttention[Order]):
                 messages.add_message(request, level, f"{outcome.subject}: {outcome}")
                 self.log_change(request, outcome.subject, f"Clean up stale orders: {outcome}")
         except PiError as problem:
-            messages.error(request, f"Pi could not be asked, so the others were left alone. ({problem})")
+            messages.error(request, f"Pi could not be asked, so the others were left unchanged. ({problem})")
             return
         if not chosen:
             messages.info(request, "There was nothing to clean up.")
         elif done < chosen:
             left = chosen - done
-            messages.warning(request, f"This took too long; {left} were not begun. Clean up again.")
+            messages.warning(request, f"This took too long: {left} were not started. Clean up again.")
 
 
 @admin.register(PiPayment)

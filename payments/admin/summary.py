@@ -75,9 +75,9 @@ def describe_order(order: Order) -> str:
     if verdict != Verdict.REFUNDED:
         sentences += _refund_sentences(list(order.refunds.all()))
     if order.status in UNPAID and any(p.status == PaymentStatus.FAILED for p in order.payments.all()):
-        sentences.append("Pi shows a transaction for it that it does not verify: look on the chain.")
+        sentences.append("Pi does not verify its transaction: look on the chain.")
     if order.status in WITH_GOODS and money.surplus > 0:
-        sentences.append(f"{in_pi(money.surplus)} too much was paid: flag it for refund.")
+        sentences.append(f"The buyer paid {in_pi(money.surplus)} too much: flag it for refund.")
     return " ".join(sentences)
 
 
@@ -100,19 +100,18 @@ def _pending(order: Order, money: Sums) -> str:
 
 
 def _sold_out(order: Order, money: Sums) -> str:
-    return f"{_pending(order, money)} There is not enough left of what was ordered."
+    return f"{_pending(order, money)} There is not enough left in stock."
 
 
 def _reserved(order: Order, money: Sums) -> str:
     if order.reserved_until is not None and order.reserved_until <= timezone.now():
-        return "The goods are held, but the time is over. They go back once Pi has cancelled the payment."
+        return "The goods are held past their time. They go back to stock once Pi has cancelled the payment."
     return f"The buyer is paying. The goods are held until {_clock(order)}."
 
 
 def _paid(order: Order, money: Sums) -> str:
     waiting = sum(1 for line in order.lines.all() if line.delivered_at is None)
-    parcels = f"{_count(waiting, 'parcel')} {'waits' if waiting == 1 else 'wait'} to be shipped."
-    return f"{_how_paid(money)}. {parcels}"
+    return f"{_how_paid(money)}. {_count(waiting, 'parcel')} to ship."
 
 
 def _fulfilled(order: Order, money: Sums) -> str:
@@ -125,14 +124,14 @@ def _returning(order: Order, money: Sums) -> str:
     if order.status == OrderStatus.FULFILLED:
         return "Paid and delivered, but the money is on its way back."
     if order.status == OrderStatus.NEEDS_REVIEW:
-        return "Paid, but the money is on its way back: keep the goods here."
+        return "Paid, but the money is on its way back: keep the goods."
     return _unused(order, money)
 
 
 def _in_review(order: Order, money: Sums) -> str:
     if order.status != OrderStatus.NEEDS_REVIEW:
         return _unused(order, money)
-    advice = "flag the money for refund" if money.surplus else "let the money go back"
+    advice = "flag the payment for refund" if money.surplus else "let the refund go through"
     return f"Needs review: {_reason(order, money)}. Hand the goods over, or {advice}."
 
 
@@ -144,7 +143,7 @@ def _doubted(order: Order, money: Sums) -> str:
 
 
 def _unused(order: Order, money: Sums) -> str:
-    return f"{_state(order)}, but {in_pi(money.paid - money.refunded)} came that it cannot use."
+    return f"{_state(order)}, but {in_pi(money.paid - money.refunded)} arrived that cannot pay for it."
 
 
 _ORDERS: dict[Verdict, Callable[[Order, Sums], str]] = {
@@ -160,22 +159,22 @@ _ORDERS: dict[Verdict, Callable[[Order, Sums], str]] = {
 
 _PLAIN_ORDERS: dict[Verdict, str] = {
     Verdict.FINISHING: (
-        "The buyer has signed, but Pi has not completed the payment yet. Nothing to do; or ask Pi again."
+        "The buyer has signed, but Pi has not completed the payment yet. Wait, or ask Pi again."
     ),
-    Verdict.REFUND_REQUESTED: "Paid, but its money is asked back: do not ship, or reject the refund first.",
+    Verdict.REFUND_REQUESTED: "Paid, but do not ship: decide on the refund first.",
     Verdict.EXPIRED: "Expired: nobody paid in time.",
     Verdict.CANCELLED: "Cancelled; nothing was paid.",
-    Verdict.REFUNDED: "Everything that was paid went back.",
+    Verdict.REFUNDED: "Everything that was paid has been refunded.",
 }
 
 _PAYMENTS: dict[str, str] = {
-    PaymentStatus.CREATED: "Seen at Pi; nothing is held for it, and nobody can sign it yet.",
-    PaymentStatus.APPROVING: "Goods are held for it; whether Pi heard our approval is not known yet.",
+    PaymentStatus.CREATED: "Created at Pi. No goods are held, and the buyer cannot sign it yet.",
+    PaymentStatus.APPROVING: "Goods are held. We do not know yet whether Pi received our approval.",
     PaymentStatus.APPROVED: "Approved: the buyer may sign at any moment.",
     PaymentStatus.SUBMITTED: "Signed by the buyer, but Pi has not completed it yet.",
     PaymentStatus.COMPLETED: "Completed: the money is ours.",
     PaymentStatus.CANCELLED: "Cancelled: nothing was charged.",
-    PaymentStatus.FAILED: "Pi shows a transaction, but does not verify it: ask again, and look on the chain.",
+    PaymentStatus.FAILED: "Pi shows a transaction but does not verify it: ask again, and look on the chain.",
 }
 
 
@@ -184,7 +183,7 @@ def _refund_sentences(refunds: list[Refund]) -> list[str]:
         ((RefundStatus.REQUESTED,), "A refund of {} is requested."),
         (ON_ITS_WAY, "A refund of {} is on its way."),
         ((RefundStatus.FAILED,), "A refund of {} has failed."),
-        ((RefundStatus.DONE,), "{} went back."),
+        ((RefundStatus.DONE,), "{} was refunded."),
     )
     amounts = ((refunded(refunds, statuses), sentence) for statuses, sentence in told)
     return [sentence.format(in_pi(amount)) for amount, sentence in amounts if amount]
@@ -194,12 +193,12 @@ def _how_paid(money: Sums) -> str:
     """Return how it was paid. Goods that staff handed over unpaid count as paid, and staff should know."""
     if money.paid >= money.total:
         return "Paid"
-    return f"Counts as paid, although {f'only {in_pi(money.paid)}' if money.paid else 'nothing'} came"
+    return f"Counts as paid, although {f'only {in_pi(money.paid)}' if money.paid else 'nothing'} arrived"
 
 
 def _reason(order: Order, money: Sums) -> str:
     if order.review_reason == ReviewReason.TX_UNVERIFIED and money.paid:
-        return "its money came after Pi had not verified the transaction"
+        return "the money arrived after Pi had not verified the transaction"
     return ReviewReason(order.review_reason).label if order.review_reason else "no reason was given"
 
 

@@ -33,7 +33,7 @@ ANSWERS: dict[type[Exception], tuple[int, str | None, str | None]] = {
     NotCompleted: (409, "not_completed", "Pi has not completed this payment."),
     WrongCaller: (403, "wrong_caller", "This payment belongs to another Pioneer."),
     UnknownPayment: (404, "payment_not_found", "There is no such payment."),
-    Overtaken: (503, "try_again", "Somebody else was faster. Please try again."),
+    Overtaken: (503, "try_again", "This changed at the same moment. Please try again."),
     IllegalMove: (409, "order_closed", MESSAGES["order_closed"]),
     PiUnclear: (503, "pi_unreachable", UNREACHABLE),
     PiMisconfigured: (503, "pi_unreachable", UNREACHABLE),

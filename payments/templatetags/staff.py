@@ -61,7 +61,7 @@ NEEDS: tuple[tuple[str, str, str, Callable[[], int], str], ...] = (
     (
         "order",
         "payments.view_order",
-        "Orders to decide",
+        "Orders that need a decision",
         _orders(Q(status=OrderStatus.NEEDS_REVIEW)),
         "needs=review",
     ),
@@ -103,7 +103,7 @@ NEEDS: tuple[tuple[str, str, str, Callable[[], int], str], ...] = (
     (
         "pipayment",
         "payments.view_pipayment",
-        "Checks overdue: is reconcile_payments running, and Pi up?",
+        "Overdue checks: is reconcile_payments running, and is Pi up?",
         lambda: reconciliation.overdue_checks().count(),
         "needs=overdue",
     ),

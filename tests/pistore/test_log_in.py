@@ -56,9 +56,9 @@ def test_the_page_says_what_to_do_and_when_to_come_back() -> None:
     answer = guess(5)
 
     page = answer.content.decode()
-    assert "Too many wrong passwords for this account, from where you are." in page
+    assert "Too many wrong passwords for this account from your address." in page
     assert "for 30 minutes, not even with the right password" in page
-    assert "Whoever runs the server can open the door at once" in page
+    assert "The people who run the server can unlock the account at once" in page
     assert (answer["Retry-After"], answer["X-Frame-Options"]) == ("1801", "DENY")
     assert "no-store" in answer["Cache-Control"]
     assert not answer.has_header("Access-Control-Allow-Origin")
@@ -163,7 +163,7 @@ def test_a_few_passwords_cannot_be_tried_on_every_name(monkeypatch: pytest.Monke
     answers = [log_in(f"name-{n}") for n in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert "Too many tries to log in, from where you are." in answers[-1].content.decode()
+    assert "Too many attempts to log in from your address." in answers[-1].content.decode()
     assert 0 < int(answers[-1]["Retry-After"]) <= 61
     assert may_log_in(at=ELSEWHERE)
     assert Client().get("/admin/login/", REMOTE_ADDR=HERE).status_code == 200

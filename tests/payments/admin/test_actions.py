@@ -85,7 +85,7 @@ def _missing(page: Page) -> PiPayment:
     return payment
 
 
-DISMISSED = "The notice is dismissed; the timeline keeps it."
+DISMISSED = "The notice was dismissed. The timeline still shows it."
 
 
 def _noticed_order(page: Page) -> Order:
@@ -100,7 +100,7 @@ def _requested(page: Page) -> Refund:
 
 
 CASES = (
-    Case("ask_pi", "ask_pi", _signed, "paid", "Paid. 1 parcel waits to be shipped."),
+    Case("ask_pi", "ask_pi", _signed, "paid", "Paid. 1 parcel to ship."),
     Case("ship", "ship_order", _paid, "fulfilled", "Paid, and everything is delivered."),
     Case("honour", "honour_order", _in_review, "fulfilled", "Paid, and everything is delivered."),
     Case("cancel_order", "cancel_order", _being_paid, "cancelled", "Cancelled; nothing was paid."),
@@ -109,10 +109,7 @@ CASES = (
         "flag_refund",
         _paid,
         "paid",
-        (
-            "Paid, but its money is asked back: do not ship, or reject the refund first. "
-            "A refund of 1.5 π is requested."
-        ),
+        ("Paid, but do not ship: decide on the refund first. A refund of 1.5 π is requested."),
         note="it broke",
     ),
     Case("ask_pi", "ask_pi", _payment_of(_signed), "completed", "Completed: the money is ours."),
@@ -129,7 +126,7 @@ CASES = (
         "ask_pi",
         _payment_of(_paid),
         "completed",
-        "The chain shows it: 1.5 π arrived in our wallet, for this payment.",
+        "The chain shows it: 1.5 π arrived in our wallet for this payment.",
     ),
     Case("close_missing", "close_missing", _missing, "cancelled", "Cancelled: nothing was charged."),
     Case("dismiss_notice", "change_order", _noticed_order, "fulfilled", DISMISSED),
@@ -139,7 +136,7 @@ CASES = (
         "reject_refund",
         _requested,
         "rejected",
-        "Rejected: the money stays here.",
+        "Rejected: we keep the money.",
         note="sent by hand",
     ),
 )
@@ -310,12 +307,12 @@ def _unpaid(page: Page) -> Order:
         ("ship", _going_back, "Its money is on its way back to the buyer: the goods must stay here."),
         ("ship", _unpaid, "Only a paid order can be shipped; this one is waiting for payment."),
         ("honour", _paid, "Only an order in review can be honoured; this one is paid."),
-        ("cancel_order", _paid, "It can no longer be cancelled. Paid. 1 parcel waits to be shipped."),
-        ("cancel_order", _signed, "It can no longer be cancelled. Paid. 1 parcel waits to be shipped."),
-        ("flag_refund", _flagged, "Nothing is left to refund."),
-        ("flag_refund", _unpaid, "Nothing is left to refund."),
-        ("flag_refund", _payment_of(_flagged), "Nothing is left to refund."),
-        ("ask_pi", _unpaid, "Nobody has begun to pay it."),
+        ("cancel_order", _paid, "It can no longer be cancelled. Paid. 1 parcel to ship."),
+        ("cancel_order", _signed, "It can no longer be cancelled. Paid. 1 parcel to ship."),
+        ("flag_refund", _flagged, "There is nothing left to refund."),
+        ("flag_refund", _unpaid, "There is nothing left to refund."),
+        ("flag_refund", _payment_of(_flagged), "There is nothing left to refund."),
+        ("ask_pi", _unpaid, "Nobody has started to pay for it."),
         ("close_missing", _payment_of(_paid), "Only an open payment can be closed; this one is completed."),
         ("reject_refund", _approved_refund, "Only a requested refund can be rejected; this one is approved."),
     ],
@@ -398,7 +395,7 @@ def test_what_pi_has_forgotten_keeps_nobody_from_the_rest(alice: Page) -> None:
 
     response = chief().post(action_url(order, "ask_pi"), follow=True)
 
-    assert messages_of(response) == [f"{order}: Paid. 1 parcel waits to be shipped."]
+    assert messages_of(response) == [f"{order}: Paid. 1 parcel to ship."]
 
 
 def test_what_has_failed_keeps_nobody_from_the_rest(alice: Page) -> None:
@@ -429,7 +426,7 @@ def test_what_pi_refuses_is_told(alice: Page) -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (Overtaken("x"), "It changed at the same moment. Look at it again."),
+        (Overtaken("x"), "It changed at the same moment. Reload the page and look again."),
         (OperationalError("database is locked"), "The database was busy. Nothing is lost; try again."),
     ],
 )
@@ -467,7 +464,7 @@ def test_each_row_of_a_list_is_told(alice: Page, bob: Page) -> None:
     until = f"{waiting.reserved_until:%H:%M} UTC"
     assert sorted(messages_of(response)) == sorted(
         [
-            f"{signed}: Paid. 1 parcel waits to be shipped.",
+            f"{signed}: Paid. 1 parcel to ship.",
             f"{waiting}: The buyer is paying. The goods are held until {until}.",
         ]
     )
@@ -492,7 +489,7 @@ def test_an_action_on_a_list_is_confirmed_first(alice: Page, bob: Page) -> None:
 
     response = act(client, Order, "ship", first, second)
 
-    assert "The parcels have left the house." in text_of(response)
+    assert "Marks the parcels as shipped" in text_of(response)
     assert {row for row, _, _ in response.context["rows"]} == {first, second}
     assert everything() == before
 
@@ -554,7 +551,7 @@ def test_too_many_rows_are_refused_as_a_whole(alice: Page, monkeypatch: pytest.M
 
     response = act(chief(), Order, "ship", *orders, confirmed="yes")
 
-    assert messages_of(response) == ["At most 2 at once: select fewer. Nothing was changed."]
+    assert messages_of(response) == ["Select at most 2 at once. Nothing was changed."]
     assert everything() == before
 
 
@@ -565,7 +562,7 @@ def test_no_row_is_begun_when_the_time_is_over(alice: Page, monkeypatch: pytest.
 
     response = act(chief(), Order, "ship", *orders, confirmed="yes")
 
-    assert messages_of(response) == ["This took too long; 3 were not begun. Select them again."]
+    assert messages_of(response) == ["This took too long: 3 were not started. Select them again."]
     assert everything() == before
 
 
@@ -576,7 +573,7 @@ def test_when_pi_is_down_the_others_are_not_tried(alice: Page, bob: Page) -> Non
     response = act(chief(), Order, "ask_pi", first, second)
 
     assert len(messages_of(response)) == 2
-    assert messages_of(response)[1] == "The others were not tried, because they would fare the same."
+    assert messages_of(response)[1] == "The others were not tried, because they would fail the same way."
 
 
 def test_after_an_action_on_a_list_one_is_back_on_it(alice: Page) -> None:
@@ -605,7 +602,7 @@ def test_looking_on_the_chain_is_logged_and_changes_nothing(alice: Page) -> None
 
     chief().post(action_url(payment, "look_on_chain"))
 
-    told = "The chain shows it: 1.5 π arrived in our wallet, for this payment."
+    told = "The chain shows it: 1.5 π arrived in our wallet for this payment."
     assert logged() == [("carol", str(payment), f"Look on the chain: {told}")]
     assert everything() == before
 
@@ -620,9 +617,9 @@ def test_looking_on_the_chain_is_logged_and_changes_nothing(alice: Page) -> None
         ),
         (
             {"txid": "f" * 64},
-            "The chain does not show the transaction. It may lag: try again in a minute.",
+            "The chain does not show the transaction. It may be delayed: try again in a minute.",
         ),
-        ({"txid": "not a hash"}, "It has no transaction that could be looked up."),
+        ({"txid": "not a hash"}, "It has no transaction to look up."),
     ],
 )
 def test_the_chain_is_compared_with_the_payment(alice: Page, changes: dict[str, str], told: str) -> None:

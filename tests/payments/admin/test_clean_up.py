@@ -110,7 +110,7 @@ def test_an_outage_is_told_and_the_rest_left_alone(alice: Page, stale: tuple[Ord
 
     told = messages_of(response)
     assert told[0] == f"{pending}: expired"
-    assert told[1].startswith("Pi could not be asked, so the others were left alone.")
+    assert told[1].startswith("Pi could not be asked, so the others were left unchanged.")
     reserved.refresh_from_db()
     assert reserved.status == "reserved"
 
@@ -131,7 +131,7 @@ def test_more_than_fit_on_a_page_come_after(
 
     text = text_of(chief().get(URL))
 
-    assert "1 more come after these. [Clean up 1 order]" in text
+    assert "1 more will follow after these. [Clean up 1 order]" in text
 
 
 def test_no_order_is_begun_when_the_time_is_over(
@@ -142,7 +142,7 @@ def test_no_order_is_begun_when_the_time_is_over(
 
     response = chief().post(URL, {"order": [order.pk for order in stale]}, follow=True)
 
-    assert messages_of(response) == ["This took too long; 2 were not begun. Clean up again."]
+    assert messages_of(response) == ["This took too long: 2 were not started. Clean up again."]
     assert everything() == before
 
 

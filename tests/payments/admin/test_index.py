@@ -45,13 +45,13 @@ def test_it_counts_what_waits(alice: Page, bob: Page) -> None:
     one_of_each(alice, bob)
 
     assert needs(chief()) == {
-        "Orders to decide": 2,
+        "Orders that need a decision": 2,
         "Orders to ship": 1,
         "Refunds requested": 1,
         "Refunds failed": 1,
         "Orders with a note": 1,
         "Payments with a note": 1,
-        "Checks overdue: is reconcile_payments running, and Pi up?": 1,
+        "Overdue checks: is reconcile_payments running, and is Pi up?": 1,
     }
 
 
@@ -69,7 +69,7 @@ def test_each_count_leads_to_as_many_rows(alice: Page, bob: Page) -> None:
 def test_when_nothing_waits_it_says_so(alice: Page) -> None:
     alice.buy({"book": 1})
 
-    assert "What needs you Nothing. All is well." in text_of(chief().get("/admin/"))
+    assert "Needs your attention Nothing. All is well." in text_of(chief().get("/admin/"))
 
 
 def test_staff_are_told_only_of_what_they_may_see(alice: Page, bob: Page) -> None:
@@ -86,7 +86,7 @@ def test_staff_of_the_catalogue_are_not_told_of_orders(alice: Page, bob: Page) -
     client = member("victor")
     User.objects.get().user_permissions.clear()
 
-    assert "What needs you" not in text_of(client.get("/admin/"))
+    assert "Needs your attention" not in text_of(client.get("/admin/"))
 
 
 def test_a_refund_that_is_done_is_not_counted(alice: Page) -> None:

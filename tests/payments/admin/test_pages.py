@@ -43,8 +43,8 @@ def test_an_order_begins_with_what_is_true(alice: Page, viewer: Client) -> None:
 
     assert (
         "in review Needs review: paid after the order was cancelled. Hand the goods over, or "
-        "let the money go back. A refund of 1.5 π is requested. Total 1.5 π Paid 1.5 π Refund requested "
-        "1.5 π On its way back 0 π Refunded 0 π Due to the buyer 1.5 π What was ordered"
+        "let the refund go through. A refund of 1.5 π is requested. Total 1.5 π Paid 1.5 π Refund requested "
+        "1.5 π On its way back 0 π Refunded 0 π Due to the buyer 1.5 π Ordered items"
     ) in text
 
 
@@ -251,7 +251,7 @@ def test_a_note_that_has_changed_meanwhile_is_not_overwritten(alice: Page, clerk
 
     order.refresh_from_db()
     assert order.attention == "Money arrived that it cannot use"
-    assert "Somebody else has changed this meanwhile." in text_of(response)
+    assert "Somebody else has changed this in the meantime." in text_of(response)
 
 
 def test_saving_an_old_page_changes_nothing(alice: Page, clerk: Client) -> None:
@@ -321,7 +321,7 @@ def test_a_message_waits_until_it_is_read(alice: Page) -> None:
 
     response = client.get(page_url(order))
 
-    assert messages_of(response) == [f"{order}: Paid. 1 parcel waits to be shipped."]
+    assert messages_of(response) == [f"{order}: Paid. 1 parcel to ship."]
 
 
 def test_a_refund_that_is_approved_offers_no_rejection(alice: Page) -> None:

@@ -23,97 +23,97 @@ pytestmark = pytest.mark.django_db
         (stories.reserved, "The buyer is paying. The goods are held until 23:58 UTC."),
         (
             stories.reserved_too_long,
-            "The goods are held, but the time is over. They go back once Pi has cancelled the payment.",
+            "The goods are held past their time. They go back to stock once Pi has cancelled the payment.",
         ),
         (
             stories.signed,
-            "The buyer has signed, but Pi has not completed the payment yet. Nothing to do; or ask Pi again.",
+            "The buyer has signed, but Pi has not completed the payment yet. Wait, or ask Pi again.",
         ),
-        (stories.paid, "Paid. 1 parcel waits to be shipped."),
-        (stories.paid_twice, "Paid. 1 parcel waits to be shipped. A refund of 1.5 π is requested."),
+        (stories.paid, "Paid. 1 parcel to ship."),
+        (stories.paid_twice, "Paid. 1 parcel to ship. A refund of 1.5 π is requested."),
         (
             stories.paid_twice_and_rejected,
-            "Paid. 1 parcel waits to be shipped. 1.5 π too much was paid: flag it for refund.",
+            "Paid. 1 parcel to ship. The buyer paid 1.5 π too much: flag it for refund.",
         ),
         (
             stories.asked_back,
-            (
-                "Paid, but its money is asked back: do not ship, or reject the refund first. A refund of "
-                "1.5 π is requested."
-            ),
+            ("Paid, but do not ship: decide on the refund first. A refund of 1.5 π is requested."),
         ),
         (
             stories.going_back,
             "Paid, but the money is on its way back: do not ship. A refund of 1.5 π is on its way.",
         ),
-        (stories.failed_to_go_back, "Paid. 1 parcel waits to be shipped. A refund of 1.5 π has failed."),
+        (stories.failed_to_go_back, "Paid. 1 parcel to ship. A refund of 1.5 π has failed."),
         (stories.fulfilled, "Paid, and everything is delivered."),
         (
             stories.unused,
-            "Waiting for payment, but 1.5 π came that it cannot use. A refund of 1.5 π is requested.",
+            "Waiting for payment, but 1.5 π arrived that cannot pay for it. A refund of 1.5 π is requested.",
         ),
         (
             stories.unused_and_cancelled,
-            "Cancelled, but 1.5 π came that it cannot use. A refund of 1.5 π is requested.",
+            "Cancelled, but 1.5 π arrived that cannot pay for it. A refund of 1.5 π is requested.",
         ),
         (
             stories.doubted_and_cancelled,
-            "Cancelled. Pi shows a transaction for it that it does not verify: look on the chain.",
+            "Cancelled. Pi does not verify its transaction: look on the chain.",
         ),
         (
             stories.sold_out_meanwhile,
-            "Not paid yet. It stays open until 23:59 UTC. There is not enough left of what was ordered.",
+            "Not paid yet. It stays open until 23:59 UTC. There is not enough left in stock.",
         ),
         (
             stories.honoured_for_too_little,
-            "Counts as paid, although only 0.5 π came. 1 parcel waits to be shipped.",
+            "Counts as paid, although only 0.5 π arrived. 1 parcel to ship.",
         ),
         (
             stories.honoured_without_money,
-            "Counts as paid, although nothing came. 1 parcel waits to be shipped.",
+            "Counts as paid, although nothing arrived. 1 parcel to ship.",
         ),
         (
             stories.honoured_without_money_and_delivered,
-            "Counts as paid, although nothing came, and everything is delivered.",
+            "Counts as paid, although nothing arrived, and everything is delivered.",
         ),
         (
             stories.believed_at_last,
             (
-                "Needs review: its money came after Pi had not verified the transaction. Hand the goods "
-                "over, or let the money go back. A refund of 1.5 π is requested."
+                "Needs review: the money arrived after Pi had not verified the transaction. Hand the goods "
+                "over, or let the refund go through. A refund of 1.5 π is requested."
             ),
         ),
         (
             stories.review_going_back,
-            ("Paid, but the money is on its way back: keep the goods here. A refund of 1.5 π is on its way."),
+            ("Paid, but the money is on its way back: keep the goods. A refund of 1.5 π is on its way."),
         ),
         (
             stories.unused_and_going_back,
-            "Waiting for payment, but 1.5 π came that it cannot use. A refund of 1.5 π is on its way.",
+            "Waiting for payment, but 1.5 π arrived that cannot pay for it. A refund of 1.5 π is on its way.",
         ),
         (
             stories.fulfilled_and_going_back,
             "Paid and delivered, but the money is on its way back. A refund of 0.1 π is on its way.",
         ),
-        (stories.paid_and_back, "Everything that was paid went back."),
+        (stories.paid_and_back, "Everything that was paid has been refunded."),
         (
             stories.refunded_and_paid_again,
-            "Refunded, but 1.5 π came that it cannot use. A refund of 1.5 π is requested. 1.5 π went back.",
+            (
+                "Refunded, but 1.5 π arrived that cannot pay for it. A refund of 1.5 π is requested. "
+                "1.5 π was refunded."
+            ),
         ),
         (stories.expired, "Expired: nobody paid in time."),
         (stories.cancelled, "Cancelled; nothing was paid."),
         (
             stories.review,
             (
-                "Needs review: paid after the order was cancelled. Hand the goods over, or let the money go "
-                "back. A refund of 1.5 π is requested."
+                "Needs review: paid after the order was cancelled. Hand the goods over, or let the refund "
+                "go through. A refund of 1.5 π is requested."
             ),
         ),
         (
             stories.review_without_refund,
             (
-                "Needs review: paid after the order was cancelled. Hand the goods over, or flag the money "
-                "for refund."
+                "Needs review: paid after the order was cancelled. Hand the goods over, or flag the "
+                "payment for refund."
             ),
         ),
         (
@@ -123,7 +123,7 @@ pytestmark = pytest.mark.django_db
                 "chain, before you hand anything over."
             ),
         ),
-        (stories.refunded, "Everything that was paid went back."),
+        (stories.refunded, "Everything that was paid has been refunded."),
     ],
 )
 def test_an_order_in_one_sentence(alice: Page, story: Callable[[Page], Order], sentence: str) -> None:
@@ -143,7 +143,7 @@ def test_two_parcels_wait(alice: Page) -> None:
     order = stories.paid(alice)
     order.lines.update(delivered_at=None)
 
-    assert summary.describe_order(order) == "Paid. 2 parcels wait to be shipped."
+    assert summary.describe_order(order) == "Paid. 2 parcels to ship."
 
 
 @pytest.mark.parametrize(
@@ -200,21 +200,21 @@ def _orphan(page: Page) -> None:
 @pytest.mark.parametrize(
     ("story", "sentence"),
     [
-        (_seen, "Seen at Pi; nothing is held for it, and nobody can sign it yet."),
+        (_seen, "Created at Pi. No goods are held, and the buyer cannot sign it yet."),
         (_refused, "Refused (amount_mismatch) and cancelled: nothing was charged."),
         (_refused_and_still_open, "Refused (amount_mismatch); it is about to be cancelled at Pi."),
         (stories.reserved, "Approved: the buyer may sign at any moment."),
         (stories.signed, "Signed by the buyer, but Pi has not completed it yet."),
         (stories.paid, "Completed: the money is ours."),
         (stories.review, "Completed: the money is ours. A refund of 1.5 π is requested."),
-        (stories.refunded, "Completed: the money is ours. 1.5 π went back."),
+        (stories.refunded, "Completed: the money is ours. 1.5 π was refunded."),
         (
             _orphan,
             "Completed, but it belongs to no order: the money must go back. A refund of 0.7 π is requested.",
         ),
         (
             stories.doubtful,
-            "Pi shows a transaction, but does not verify it: ask again, and look on the chain.",
+            "Pi shows a transaction but does not verify it: ask again, and look on the chain.",
         ),
     ],
 )

@@ -89,10 +89,10 @@ def told(page: Page, order: Order) -> Told:
     )
 
 
-SHIPS = "(Paid|Counts as paid, although .* came)[.] 1 parcel waits to be shipped"
+SHIPS = "(Paid|Counts as paid, although .* arrived)[.] 1 parcel to ship"
 PAYING = "The (buyer is paying|goods are held)"
-UNDECIDED = "Needs review: .* Hand the goods over|.*, but .* came that it cannot use"
-DELIVERED = "(Paid|Counts as paid, although .* came), and everything is delivered"
+UNDECIDED = "Needs review: .* Hand the goods over|.*, but .* arrived that cannot pay for it"
+DELIVERED = "(Paid|Counts as paid, although .* arrived), and everything is delivered"
 
 # Per verdict the words in the list, those on the page, and the beginning of what staff read.
 WORDS: dict[Verdict, tuple[str, str, str]] = {
@@ -108,7 +108,7 @@ WORDS: dict[Verdict, tuple[str, str, str]] = {
     Verdict.REFUND_REQUESTED: (
         "Refund under review",
         "Your refund is under review",
-        "Paid, but its money is asked back: do not ship",
+        "Paid, but do not ship",
     ),
     Verdict.FULFILLED: ("Paid and (shipped|delivered)", "Paid and (shipped|delivered)", DELIVERED),
     Verdict.EXPIRED: ("Expired", "This order has expired", "Expired: nobody paid in time"),
@@ -120,7 +120,7 @@ WORDS: dict[Verdict, tuple[str, str, str]] = {
     ),
     Verdict.DOUBT: ("Checking payment", "We are checking your payment", ".*does not verify"),
     Verdict.RETURNING: ("Refund on its way", "Your refund is on its way", ".*is on its way( back)?[.:]"),
-    Verdict.REFUNDED: ("Refunded", "This order was refunded", "Everything that was paid went back"),
+    Verdict.REFUNDED: ("Refunded", "This order was refunded", "Everything that was paid has been refunded"),
 }
 
 
