@@ -116,7 +116,7 @@ def test_changing_browser_cookies_or_spelling_is_no_way_around() -> None:
 
 
 @pytest.mark.parametrize("command", ["axes_reset", f"axes_reset_ip_username {HERE} carol"])
-def test_whoever_runs_the_server_opens_the_door(command: str) -> None:
+def test_an_operator_can_unlock_an_account(command: str) -> None:
     guess(5)
 
     call_command(*command.split(), verbosity=0)
@@ -140,7 +140,7 @@ def test_an_address_is_believed_as_by_the_throttles(settings: Any, proxies: int,
     assert answers[-1] == last
 
 
-def test_all_of_one_ipv6_network_are_one() -> None:
+def test_one_ipv6_network_counts_as_one_address() -> None:
     for number in range(5):
         log_in(at=f"2001:db8::{number}")
 
@@ -218,7 +218,7 @@ def test_nobody_is_led_away_after_logging_in(elsewhere: str) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
 
-def test_the_door_is_found_without_the_last_slash() -> None:
+def test_the_admin_is_found_without_the_last_slash() -> None:
     answer = Client().get("/admin", follow=True)
 
     assert answer.redirect_chain == [("/admin/", 302), ("/admin/login/?next=/admin/", 302)]

@@ -190,7 +190,7 @@ def test_every_other_link_shows_the_shop(pathname: str | None) -> None:
     assert meta(encoded) == without_image(SHOP)  # type: ignore[arg-type]
 
 
-def test_what_is_not_published_is_told_to_nobody(tea: Product) -> None:
+def test_pinet_is_told_nothing_of_unpublished_products(tea: Product) -> None:
     Product.objects.update(published=False)
 
     assert meta("/products/tea/") == without_image(SHOP)

@@ -96,7 +96,7 @@ def test_everything_else_may_be_framed_by_nobody_and_sets_no_cookie(alice: Page,
 
 
 @pytest.mark.parametrize("path", ["/nowhere/", "/products/hidden/", "/c/nothing/", "/downloads/forged/"])
-def test_what_is_not_there_is_told_in_the_shops_own_words(alice: Page, path: str) -> None:
+def test_a_missing_page_is_answered_with_the_shops_own_page(alice: Page, path: str) -> None:
     variant(product("Hidden", published=False))
 
     answer = Client().get(path)
@@ -107,7 +107,7 @@ def test_what_is_not_there_is_told_in_the_shops_own_words(alice: Page, path: str
 
 
 @pytest.mark.parametrize("path", ["/products/taken-down/", "/c/nothing/", "/downloads/forged/"])
-def test_the_demo_tells_it_in_the_same_words(settings: Settings, path: str) -> None:
+def test_the_demo_shows_the_same_not_found_page(settings: Settings, path: str) -> None:
     settings.DEBUG = True  # as in the demo, where Django would rather show a page of its own
 
     answer = Client().get(path)
@@ -147,7 +147,7 @@ def test_the_shop_window_shows_what_is_published(alice: Page) -> None:
     assert "1.5\N{NO-BREAK SPACE}Test-π" in html
 
 
-def test_a_shelf_costs_the_same_queries_however_much_stands_on_it(
+def test_a_list_of_products_costs_the_same_queries_whatever_its_length(
     alice: Page, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for n in range(20):
@@ -158,7 +158,7 @@ def test_a_shelf_costs_the_same_queries_however_much_stands_on_it(
         Client().get("/")
 
 
-def test_a_long_shelf_is_shown_in_pages(alice: Page) -> None:
+def test_a_long_list_of_products_is_shown_in_pages(alice: Page) -> None:
     for n in range(30):
         variant(product(f"Plate-{n:02}"), price="3", on_hand=1)
 
@@ -339,7 +339,7 @@ def test_my_orders_cost_the_same_however_many_there_are(
         assert html.count('class="order-row"') == 3 * made
 
 
-def test_nobody_who_ordered_nothing_is_shown_an_empty_list(alice: Page) -> None:
+def test_a_buyer_without_orders_is_told_so(alice: Page) -> None:
     assert "You have not ordered anything yet" in fragment(alice, "/fragments/orders/").content.decode()
 
 
@@ -378,7 +378,7 @@ def test_an_unpaid_order_shows_no_goods(alice: Page) -> None:
     assert "/downloads/" not in html
 
 
-def test_nothing_new_costs_no_page(alice: Page) -> None:
+def test_an_unchanged_receipt_is_answered_with_204(alice: Page) -> None:
     order = alice.buy({"voucher": 1})
     shown = receipt_for(Pioneer.objects.get(username="alice"), order.reference).stamp
 
@@ -493,7 +493,7 @@ def test_a_download_needs_nothing_but_its_link(alice: Page) -> None:
     assert not answer.cookies
 
 
-def test_a_download_link_is_over_after_ten_minutes(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_link_expires_after_ten_minutes(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     assert timedelta(minutes=10) == downloads.VALID_FOR
     link = bought_book(alice)
     monkeypatch.setattr(downloads, "VALID_FOR", timedelta(seconds=-1))

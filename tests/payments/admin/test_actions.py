@@ -170,7 +170,7 @@ def test_a_button_does_its_action_by_name(alice: Page, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.action != "look_on_chain"], ids=name)
-def test_what_is_changed_is_written_down_twice(alice: Page, case: Case) -> None:
+def test_an_action_is_recorded_in_the_timeline_and_in_the_admin_log(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     client = member("cleo", case.permission)
 
@@ -206,7 +206,7 @@ def test_without_the_permission_there_is_no_button_and_no_action(alice: Page, ca
 @pytest.mark.parametrize(
     "case", [case for case in CASES if not case.permission.startswith("change_")], ids=name
 )
-def test_whoever_may_not_look_may_not_do_either(alice: Page, case: Case) -> None:
+def test_an_action_needs_the_permission_to_view_the_row(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     client = member("cleo", case.permission)
     User.objects.get().user_permissions.filter(codename__in=VIEW).delete()
@@ -241,7 +241,7 @@ def test_a_form_from_elsewhere_is_refused(alice: Page, case: Case) -> None:
 
 
 @every_action
-def test_before_an_action_it_is_said_what_will_happen(alice: Page, case: Case) -> None:
+def test_the_confirmation_page_explains_the_action(alice: Page, case: Case) -> None:
     row = case.begin(alice)
     before = everything()
 
@@ -259,7 +259,7 @@ def test_before_an_action_it_is_said_what_will_happen(alice: Page, case: Case) -
     [("flag_refund", _paid), ("flag_refund", _payment_of(_paid)), ("reject_refund", _requested)],
 )
 @pytest.mark.parametrize("note", ["", "   ", "\x00", "x" * 201])
-def test_what_needs_a_reason_is_not_done_without(
+def test_an_action_that_needs_a_reason_is_refused_without_one(
     alice: Page, action: str, begin: Callable[[Page], Row], note: str
 ) -> None:
     row = begin(alice)
@@ -317,7 +317,7 @@ def _unpaid(page: Page) -> Order:
         ("reject_refund", _approved_refund, "Only a requested refund can be rejected; this one is approved."),
     ],
 )
-def test_what_cannot_be_done_is_explained(
+def test_an_impossible_action_says_why(
     alice: Page, action: str, begin: Callable[[Page], Row], told: str
 ) -> None:
     row = begin(alice)
@@ -360,7 +360,7 @@ def test_an_outage_is_told_and_nothing_breaks(
         ),
     ],
 )
-def test_what_pi_says_is_told_in_our_words(alice: Page, answer: dict[str, object], told: str) -> None:
+def test_errors_of_pi_are_reported_in_our_words(alice: Page, answer: dict[str, object], told: str) -> None:
     order = _signed(alice)
     alice.pi.faults.add("refuse", **answer)
 
@@ -384,7 +384,7 @@ def test_a_payment_that_pi_does_not_know_is_named(alice: Page) -> None:
     assert messages_of(of_payment) == [f"{identifier}: Pi does not know this payment."]
 
 
-def test_what_pi_has_forgotten_keeps_nobody_from_the_rest(alice: Page) -> None:
+def test_a_cancelled_payment_that_pi_forgot_does_not_stop_the_others(alice: Page) -> None:
     order, cancelled = alice.approved({"mug": 1})
     alice.pi.cancel_by_user(cancelled)
     alice.cancel(cancelled)
@@ -398,7 +398,7 @@ def test_what_pi_has_forgotten_keeps_nobody_from_the_rest(alice: Page) -> None:
     assert messages_of(response) == [f"{order}: Paid. 1 parcel to ship."]
 
 
-def test_what_has_failed_keeps_nobody_from_the_rest(alice: Page) -> None:
+def test_a_failed_payment_does_not_stop_the_others(alice: Page) -> None:
     answer = alice.order({"mug": 1})
     old = given_up_while_signed(alice, answer)
     new = alice.create_payment(answer)
@@ -430,7 +430,9 @@ def test_what_pi_refuses_is_told(alice: Page) -> None:
         (OperationalError("database is locked"), "The database was busy. Nothing is lost; try again."),
     ],
 )
-def test_bad_luck_is_told(alice: Page, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str) -> None:
+def test_races_and_database_errors_are_reported(
+    alice: Page, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
     order = _paid(alice)
 
     def fail(*args: object, **more: object) -> None:
@@ -446,7 +448,7 @@ def test_bad_luck_is_told(alice: Page, monkeypatch: pytest.MonkeyPatch, error: E
 @pytest.mark.parametrize(
     "url", ["/admin/payments/order/1/do/nonsense/", "/admin/payments/order/999/do/ship/"]
 )
-def test_what_is_not_there_is_not_found(alice: Page, url: str) -> None:
+def test_an_unknown_row_or_action_is_not_found(alice: Page, url: str) -> None:
     alice.buy({"mug": 1})
 
     assert chief().get(url).status_code == chief("dora").post(url).status_code == 404
@@ -471,7 +473,7 @@ def test_each_row_of_a_list_is_told(alice: Page, bob: Page) -> None:
     assert len(logged()) == 2
 
 
-def test_asking_gives_nothing_up(alice: Page) -> None:
+def test_asking_pi_again_gives_no_payment_up(alice: Page) -> None:
     payment = _payment_of(_being_paid)(alice)
     PiPayment.objects.update(created_at="2020-01-01T00:00Z")
     Order.objects.update(reserved_until="2020-01-01T00:00Z")
@@ -534,7 +536,7 @@ def test_refunds_are_rejected_from_their_list(alice: Page, bob: Page) -> None:
 
 
 @pytest.mark.parametrize("action", ["honour", "cancel_order"])
-def test_what_needs_a_look_at_the_order_is_not_on_the_list(alice: Page, action: str) -> None:
+def test_actions_that_need_a_look_at_the_order_are_not_on_the_list(alice: Page, action: str) -> None:
     order = _in_review(alice)
     before = everything()
 
@@ -555,7 +557,7 @@ def test_too_many_rows_are_refused_as_a_whole(alice: Page, monkeypatch: pytest.M
     assert everything() == before
 
 
-def test_no_row_is_begun_when_the_time_is_over(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_row_is_started_after_the_time_limit(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = [_paid(alice) for _ in range(3)]
     monkeypatch.setattr(base, "SECONDS", -1)
     before = everything()
@@ -582,7 +584,7 @@ def test_after_an_action_on_a_list_one_is_back_on_it(alice: Page) -> None:
     assert response.redirect_chain == [(list_url(Order), 302)]
 
 
-def test_a_row_that_is_gone_is_no_mistake(alice: Page) -> None:
+def test_an_action_skips_rows_that_no_longer_exist(alice: Page) -> None:
     order = _paid(alice)
     ghost = Order(pk=order.pk + 1)
     with pytest.raises(ObjectDoesNotExist):

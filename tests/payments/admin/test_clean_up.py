@@ -31,7 +31,7 @@ def stale(alice: Page, bob: Page) -> tuple[Order, Order]:
     return pending, reserved
 
 
-def test_it_shows_what_it_would_do(alice: Page, stale: tuple[Order, Order]) -> None:
+def test_the_clean_up_shows_what_it_would_do(alice: Page, stale: tuple[Order, Order]) -> None:
     pending, reserved = stale
     before = everything()
 
@@ -43,7 +43,7 @@ def test_it_shows_what_it_would_do(alice: Page, stale: tuple[Order, Order]) -> N
     assert (everything(), acts(alice.pi)) == (before, [])
 
 
-def test_it_does_what_it_has_shown(alice: Page, stale: tuple[Order, Order]) -> None:
+def test_the_clean_up_does_what_it_has_shown(alice: Page, stale: tuple[Order, Order]) -> None:
     pending, reserved = stale
 
     response = chief().post(URL, {"order": [pending.pk, reserved.pk]}, follow=True)
@@ -54,7 +54,9 @@ def test_it_does_what_it_has_shown(alice: Page, stale: tuple[Order, Order]) -> N
     assert logged() == [("carol", str(order), "Clean up stale orders: expired") for order in stale]
 
 
-def test_what_was_not_shown_is_left_alone(alice: Page, stale: tuple[Order, Order]) -> None:
+def test_the_clean_up_leaves_orders_alone_that_it_did_not_show(
+    alice: Page, stale: tuple[Order, Order]
+) -> None:
     pending, reserved = stale
 
     chief().post(URL, {"order": [pending.pk]})
@@ -63,7 +65,7 @@ def test_what_was_not_shown_is_left_alone(alice: Page, stale: tuple[Order, Order
     assert reserved.status == "reserved"
 
 
-def test_what_is_no_longer_stale_is_left_alone(alice: Page) -> None:
+def test_the_clean_up_leaves_orders_alone_that_are_no_longer_stale(alice: Page) -> None:
     order, _ = alice.approved({"mug": 1})
     before = everything()
 
@@ -73,7 +75,9 @@ def test_what_is_no_longer_stale_is_left_alone(alice: Page) -> None:
     assert everything() == before
 
 
-def test_what_was_paid_meanwhile_is_delivered(alice: Page, bob: Page, stale: tuple[Order, Order]) -> None:
+def test_the_clean_up_delivers_orders_paid_in_the_meantime(
+    alice: Page, bob: Page, stale: tuple[Order, Order]
+) -> None:
     _, reserved = stale
     alice.pi.sign(reserved.held_by.identifier)
 
@@ -102,7 +106,7 @@ def test_fresh_orders_chosen_on_the_list_are_not_shown(alice: Page) -> None:
     assert "There is nothing to clean up." in text_of(response)
 
 
-def test_an_outage_is_told_and_the_rest_left_alone(alice: Page, stale: tuple[Order, Order]) -> None:
+def test_the_clean_up_stops_at_an_outage_of_pi_and_says_so(alice: Page, stale: tuple[Order, Order]) -> None:
     pending, reserved = stale
     alice.pi.faults.add("down")
 
@@ -115,7 +119,7 @@ def test_an_outage_is_told_and_the_rest_left_alone(alice: Page, stale: tuple[Ord
     assert reserved.status == "reserved"
 
 
-def test_an_order_in_trouble_is_told(alice: Page, stale: tuple[Order, Order]) -> None:
+def test_the_clean_up_reports_an_order_in_trouble(alice: Page, stale: tuple[Order, Order]) -> None:
     _, reserved = stale
     alice.pi.reset()
 
@@ -124,7 +128,7 @@ def test_an_order_in_trouble_is_told(alice: Page, stale: tuple[Order, Order]) ->
     assert messages_of(response) == [f"{reserved}: trouble: UnknownPayment"]
 
 
-def test_more_than_fit_on_a_page_come_after(
+def test_the_clean_up_counts_the_orders_beyond_one_page(
     alice: Page, stale: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base, "MAX_ROWS", 1)
@@ -134,7 +138,7 @@ def test_more_than_fit_on_a_page_come_after(
     assert "1 more will follow after these. [Clean up 1 order]" in text
 
 
-def test_no_order_is_begun_when_the_time_is_over(
+def test_the_clean_up_starts_no_order_after_the_time_limit(
     alice: Page, stale: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base, "SECONDS", -1)
@@ -147,7 +151,9 @@ def test_no_order_is_begun_when_the_time_is_over(
 
 
 @pytest.mark.parametrize("nonsense", ["", "x", "-1", "9" * 30, "1 OR 1=1"])
-def test_nonsense_cleans_up_nothing(alice: Page, stale: tuple[Order, Order], nonsense: str) -> None:
+def test_the_clean_up_ignores_malformed_choices(
+    alice: Page, stale: tuple[Order, Order], nonsense: str
+) -> None:
     before = everything()
 
     response = chief().post(URL, {"order": [nonsense]}, follow=True)

@@ -41,7 +41,7 @@ def one_of_each(alice: Page, bob: Page) -> None:
     Order.objects.filter(status="paid").update(attention="x")
 
 
-def test_it_counts_what_waits(alice: Page, bob: Page) -> None:
+def test_the_index_counts_what_needs_staff(alice: Page, bob: Page) -> None:
     one_of_each(alice, bob)
 
     assert needs(chief()) == {

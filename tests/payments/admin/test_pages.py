@@ -88,7 +88,7 @@ def test_only_a_hash_leads_to_the_chain(txid: str | None, network: str, url: str
     assert explorer_url(txid, network) == url
 
 
-def test_the_story_of_an_order_is_told_whole_and_in_order(alice: Page, viewer: Client) -> None:
+def test_the_timeline_of_an_order_is_complete_and_in_order(alice: Page, viewer: Client) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
     pay_again(alice, order)
     decisions.honour(order, by=CAROL)
@@ -103,7 +103,7 @@ def test_the_story_of_an_order_is_told_whole_and_in_order(alice: Page, viewer: C
     assert [event.pk for event in events] == sorted(event.pk for event in events)
 
 
-def test_an_event_tells_when_who_by_which_door_what_and_why(alice: Page, viewer: Client) -> None:
+def test_an_event_shows_when_who_through_what_and_why(alice: Page, viewer: Client) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
     decisions.honour(order, by=CAROL, note="a good customer")
 
@@ -128,7 +128,7 @@ def test_payments_and_refunds_tell_the_whole_story_of_their_order(
     assert list(events) == list(viewer.get(page_url(order)).context["events"])
 
 
-def test_an_orphan_tells_its_own_story(alice: Page, viewer: Client) -> None:
+def test_a_payment_without_an_order_shows_its_own_timeline(alice: Page, viewer: Client) -> None:
     identifier = alice.pi.create_payment(alice.pioneer, amount="0.7", metadata={"order": "nonsense"})
     alice.pi.approve(identifier)
     alice.pi.sign(identifier)
@@ -186,7 +186,7 @@ def test_a_page_costs_the_same_for_a_long_story(
 # Reading changes nothing ---------------------------------------------------------------------------------
 
 
-def test_nothing_is_changed_by_looking(alice: Page) -> None:
+def test_viewing_a_page_changes_nothing(alice: Page) -> None:
     order = paid_after_cancel(alice, {"mug": 1})
     alice.approved({"mug": 1})
     rows = (order, order.payments.get(), Refund.objects.get())
@@ -278,7 +278,7 @@ def test_money_and_status_cannot_be_edited(alice: Page) -> None:
 
 
 @pytest.mark.parametrize("model", [Order, PiPayment, Refund])
-def test_whoever_may_only_look_has_nothing_to_press(alice: Page, viewer: Client, model: type[Row]) -> None:
+def test_staff_who_may_only_view_get_no_buttons(alice: Page, viewer: Client, model: type[Row]) -> None:
     paid_after_cancel(alice, {"mug": 1})
     row = model.objects.get()
     before = everything()

@@ -632,7 +632,7 @@ def test_an_error_is_noted_in_whatever_form_it_comes(frontend: Frontend, error: 
     assert payment.events.get(cause="report_error").note == kept
 
 
-def test_an_order_is_told_to_its_payer_alone(alice: Page, bob: Page) -> None:
+def test_the_order_of_a_payment_is_shown_to_its_payer_only(alice: Page, bob: Page) -> None:
     order, identifier = alice.approved({"voucher": 1})
     bob_sees, alice_sees = bob.cancel(identifier), alice.cancel(identifier)
 
@@ -724,7 +724,7 @@ def test_no_route_of_a_buyer_sets_a_cookie(alice: Page) -> None:
     assert not alice.client.cookies
 
 
-def test_what_is_said_to_one_caller_is_kept_by_no_cache(alice: Page) -> None:
+def test_private_answers_are_kept_by_no_cache(alice: Page) -> None:
     same_for_all = ("/user/signout", "/user/unknown", "/pinet/meta")
 
     for answer in every_answer(alice):

@@ -208,7 +208,7 @@ def test_a_version_that_there_is_not_goes_into_no_header(version: str) -> None:
     assert response["Content-Disposition"] == 'inline; filename="pistore.yaml"'
 
 
-def test_a_language_that_somebody_makes_up_is_not_kept() -> None:
+def test_a_made_up_language_is_not_kept_in_memory() -> None:
     """Django keeps the phrases of every language that it was ever asked for, for ever."""
     before = len(trans_real._translations)
 
@@ -241,7 +241,7 @@ def test_no_script_and_no_style_stands_in_the_page_itself(docs: str) -> None:
     assert not re.findall(r"<style|\sstyle=|\son\w+=|javascript:", docs)
 
 
-def test_everything_comes_from_here(docs: str) -> None:
+def test_the_page_of_the_schema_loads_only_our_own_files(docs: str) -> None:
     addresses = re.findall(r"""(?:src|href)=["']([^"']*)["']""", docs)
 
     assert addresses

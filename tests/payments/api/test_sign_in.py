@@ -92,7 +92,9 @@ def test_pis_demo_frontend_signs_in_with_its_own_body(
     assert (answer.status_code, answer.json()["pioneer"]["uid"]) == (200, buyer.uid)
 
 
-def test_who_it_is_is_pis_word_and_not_the_browsers(pi: Simulator, browser: Client, buyer: PiPioneer) -> None:
+def test_the_identity_comes_from_pi_and_not_from_the_browser(
+    pi: Simulator, browser: Client, buyer: PiPioneer
+) -> None:
     body = {
         "accessToken": pi.sign_in(buyer),
         "uid": "somebody-else",
@@ -189,7 +191,7 @@ def test_our_token_lives_no_longer_than_pis_and_a_day_at_most(
     assert signing.loads(answer["token"], salt=SALT)["until"] <= datetime.now(UTC).timestamp() + ours
 
 
-def test_a_token_that_pi_says_is_over_is_not_exchanged(pi: Simulator, browser: Client) -> None:
+def test_an_expired_access_token_is_not_exchanged(pi: Simulator, browser: Client) -> None:
     over = {"uid": "u-1", "credentials": {"valid_until": {"timestamp": 1_717_979_469}}}
     pi.faults.add("refuse", path="/me", status=200, body=over)
 
@@ -307,7 +309,7 @@ def test_the_scheme_may_be_spelled_as_people_do(alice: Page, scheme: str) -> Non
     assert me(alice.client, alice.token, scheme)[0] == 200
 
 
-def test_a_stranger_has_nobody_to_be(browser: Client) -> None:
+def test_me_refuses_a_stranger(browser: Client) -> None:
     response = browser.get("/user/me")
 
     assert (response.status_code, response.json()["error"]) == (401, "not_authenticated")
@@ -335,7 +337,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("token", FORGED.values(), ids=FORGED)
-def test_what_we_did_not_sign_for_a_pioneer_opens_nothing(browser: Client, token: Any) -> None:
+def test_a_token_that_we_did_not_sign_for_a_pioneer_is_refused(browser: Client, token: Any) -> None:
     Pioneer.objects.create(uid="u-1", username="alice")
 
     status, answer = me(browser, token())
@@ -382,7 +384,7 @@ def test_signing_out_is_always_possible(alice: Page, method: str) -> None:
         assert (response.status_code, response.json()) == (200, {"message": "Signed out."})
 
 
-def test_a_token_that_is_over_keeps_nobody_from_finishing_a_payment(alice: Page) -> None:
+def test_an_expired_token_does_not_keep_a_buyer_from_finishing_a_payment(alice: Page) -> None:
     _, identifier = alice.approved({"voucher": 1})
     alice.token = signed(uid=alice.pioneer.uid, until=in_an_hour() - 3601)
 

@@ -86,7 +86,7 @@ def test_even_a_payment_that_we_know_is_not_asked_about_without_end(approved: st
     assert [cancel(approved) for _ in range(5)] == [200, 200, 200, 429, 429]
 
 
-def test_nobody_uses_up_what_a_payer_may_ask(alice: Page, approved: str) -> None:
+def test_strangers_cannot_use_up_the_limit_of_a_payer(alice: Page, approved: str) -> None:
     """Identifiers stand on the chain: whoever reads one there must not be able to lock its payer out."""
     flood = [cancel(approved, **ELSEWHERE) for _ in range(5)]
 
@@ -98,7 +98,7 @@ def test_nobody_uses_up_what_a_payer_may_ask(alice: Page, approved: str) -> None
 @pytest.mark.parametrize(
     "path", ["complete", "cancel", "cancelled_payment", "incomplete", "error", "approve"]
 )
-def test_what_is_completed_costs_pi_nothing_by_whatever_door(alice: Page, path: str) -> None:
+def test_a_completed_payment_costs_no_request_to_pi_through_any_entry_point(alice: Page, path: str) -> None:
     """Else whoever reads old identifiers on the chain could spend our budget with them."""
     order = alice.buy({"book": 1})
     [payment] = order.payments.all()
