@@ -25,7 +25,7 @@ def log_in(request: HttpRequest) -> HttpResponseBase:
     """Log staff in as Django does, but limit the tries per minute from one address, whatever the account."""
     throttle = LogInThrottle()
     if request.method == "POST" and not throttle.allow_request(Request(request), APIView()):
-        return _later(request, seconds=throttle.wait() or 60, why="tries")
+        return _answer_wait(request, seconds=throttle.wait() or 60, why="tries")
     return admin.site.login(request)
 
 
@@ -36,10 +36,10 @@ def address(request: HttpRequest) -> str | None:
 
 def locked_out(request: HttpRequest, refused: HttpResponse, credentials: dict[str, Any]) -> HttpResponse:
     """Return the answer that django-axes sends instead of `refused`, even to the right password."""
-    return _later(request, seconds=settings.AXES_COOLOFF_TIME.total_seconds(), why="passwords")
+    return _answer_wait(request, seconds=settings.AXES_COOLOFF_TIME.total_seconds(), why="passwords")
 
 
-def _later(request: HttpRequest, *, seconds: float, why: str) -> HttpResponse:
+def _answer_wait(request: HttpRequest, *, seconds: float, why: str) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Please wait",

@@ -27,7 +27,7 @@ from web.framing import framable_by_pi
 
 logger = logging.getLogger(__name__)
 
-ON_A_PAGE = 24
+PRODUCTS_PER_PAGE = 24
 ORDERS_SHOWN = 50
 
 # Whole pages -------------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def shop(request: HttpRequest, slug: str | None = None) -> HttpResponse:
     if slug and category is None:
         return _nothing_here(request)
     products = published().filter(category=category) if category else published()
-    shown = Paginator(products, ON_A_PAGE).get_page(request.GET.get("page"))
+    shown = Paginator(products, PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
     categories = Category.objects.filter(products__in=published().order_by()).distinct()
     return render(request, "shop.html", {"products": shown, "category": category, "categories": categories})
 

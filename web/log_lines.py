@@ -10,7 +10,7 @@ import re
 DOWNLOAD_LINK = re.compile(r"(?<=downloads/)[^\s:]*:\S+")
 
 
-class OneLine(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """Escapes control characters, so that nobody can forge a line of the log; tracebacks keep their line
     breaks. Download links are left out."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 
-class FromStaffAlone(FileUploadHandler):
+class StaffUploads(FileUploadHandler):
     """Stops reading where a stranger's file begins.
 
     Django reads a whole form, files included, before any view asks who sent it: the CSRF check is enough.

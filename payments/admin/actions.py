@@ -94,19 +94,19 @@ def attempt(action: StaffAction, row: Any, *, by: Author, note: str = "") -> Out
 # What they do ------------------------------------------------------------------------------------------
 
 
-def _asking() -> PiClient:
+def _pi_client() -> PiClient:
     return PiClient(seconds=protocol.CALLBACK_SECONDS)
 
 
 def _ask_about_order(order: Order, by: Author, note: str) -> str:
-    pi, payments = _asking(), order.payments.order_by("-id")[:MAX_ASKED]
+    pi, payments = _pi_client(), order.payments.order_by("-id")[:MAX_ASKED]
     if not payments:
         raise decisions.Declined("Nobody has started to pay for it.")
     missing = [payment for payment in payments if not _settle_unless_forgotten(payment, pi=pi, by=by)]
     if missing:
         names = ", ".join(map(str, missing))
-        raise decisions.Declined(f"Pi does not know payment {names}. {_true_of_order(order)}")
-    return _true_of_order(order)
+        raise decisions.Declined(f"Pi does not know payment {names}. {_situation_of_order(order)}")
+    return _situation_of_order(order)
 
 
 def _settle_unless_forgotten(payment: PiPayment, *, pi: PiClient, by: Author) -> bool:
@@ -126,23 +126,23 @@ def _settle_unless_forgotten(payment: PiPayment, *, pi: PiClient, by: Author) ->
 
 
 def _ask_about_payment(payment: PiPayment, by: Author, note: str) -> str:
-    return _true_of_payment(settle(payment, pi=_asking(), by=by))
+    return _situation_of_payment(settle(payment, pi=_pi_client(), by=by))
 
 
 def _ship(order: Order, by: Author, note: str) -> str:
-    return _true_of_order(decisions.ship(order, by=by, note=note))
+    return _situation_of_order(decisions.ship(order, by=by, note=note))
 
 
 def _honour(order: Order, by: Author, note: str) -> str:
-    return _true_of_order(decisions.honour(order, by=by, note=note))
+    return _situation_of_order(decisions.honour(order, by=by, note=note))
 
 
 def _cancel(order: Order, by: Author, note: str) -> str:
     try:
         order = protocol.cancel_order(order, by=by)
     except Refused as refusal:
-        raise decisions.Declined(f"It can no longer be cancelled. {_true_of_order(order)}") from refusal
-    return _true_of_order(order)
+        raise decisions.Declined(f"It can no longer be cancelled. {_situation_of_order(order)}") from refusal
+    return _situation_of_order(order)
 
 
 def _flag_order(order: Order, by: Author, note: str) -> str:
@@ -151,7 +151,7 @@ def _flag_order(order: Order, by: Author, note: str) -> str:
         raise refunds.RefundImpossible(f"nothing of what was paid for order {order} is left to refund")
     for payment in left:
         refunds.flag_for_refund(payment, reason=note, by=by)
-    return _true_of_order(order)
+    return _situation_of_order(order)
 
 
 def _look_on_chain(payment: PiPayment, by: Author, note: str) -> str:
@@ -182,7 +182,7 @@ def _flag_payment(payment: PiPayment, by: Author, note: str) -> str:
 
 
 def _close(payment: PiPayment, by: Author, note: str) -> str:
-    return _true_of_payment(decisions.close_missing(payment, pi=_asking(), by=by, note=note))
+    return _situation_of_payment(decisions.close_missing(payment, pi=_pi_client(), by=by, note=note))
 
 
 def _reject(refund: Refund, by: Author, note: str) -> str:
@@ -195,11 +195,11 @@ def _dismiss(row: Order | PiPayment, by: Author, note: str) -> str:
     return "The notice was dismissed. The timeline still shows it."
 
 
-def _true_of_order(order: Order) -> str:
+def _situation_of_order(order: Order) -> str:
     return summary.describe_order(Order.objects.get(pk=order.pk))
 
 
-def _true_of_payment(payment: PiPayment) -> str:
+def _situation_of_payment(payment: PiPayment) -> str:
     return summary.describe_payment(PiPayment.objects.get(pk=payment.pk))
 
 

@@ -96,7 +96,7 @@ class StaffAdmin(ModelAdmin[Row]):
     def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
 
-    def true_of(self, row: Row) -> str:
+    def situation_of(self, row: Row) -> str:
         """Return what is true about the row, in a sentence; empty where there is nothing to decide."""
         return ""
 
@@ -123,7 +123,7 @@ class StaffAdmin(ModelAdmin[Row]):
                 "subtitle": None,
                 "show_save_and_continue": False,
                 "staff_actions": self.open_actions(request, row),
-                "situation": self.true_of(row),
+                "situation": self.situation_of(row),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -157,7 +157,7 @@ class StaffAdmin(ModelAdmin[Row]):
         form = NoteForm(action, request.POST if request.method == "POST" else None)
         if form.is_valid():
             self.carry_out(request, action, [row], form.note)
-            return HttpResponseRedirect(self.page_of(row))
+            return HttpResponseRedirect(self.url_of(row))
         return self.confirm(request, action, [row], form)
 
     def get_actions(self, request: HttpRequest) -> Actions:
@@ -197,7 +197,7 @@ class StaffAdmin(ModelAdmin[Row]):
             "title": action.label,
             "action": action,
             "form": form,
-            "rows": [(row, self.page_of(row), self.true_of(row)) for row in rows],
+            "rows": [(row, self.url_of(row), self.situation_of(row)) for row in rows],
             "is_action": is_action,
             "media": self.media,
         }
@@ -219,8 +219,8 @@ class StaffAdmin(ModelAdmin[Row]):
                 messages.warning(request, "The others were not tried, because they would fail the same way.")
                 return
 
-    def page_of(self, row: Row) -> str:
-        return page_of(row)
+    def url_of(self, row: Row) -> str:
+        return url_of(row)
 
 
 class WithAttention(StaffAdmin[Row]):
@@ -229,9 +229,9 @@ class WithAttention(StaffAdmin[Row]):
     form = AttentionForm
 
     @admin.display(description="situation")
-    def what_is_true(self, row: Any) -> SafeString | str:
+    def situation(self, row: Any) -> SafeString | str:
         said = format_html_join("", ' <span class="attention">{}</span>', ((text,) for text in notes_of(row)))
-        return format_html("{}{}", self.true_of(row), said)
+        return format_html("{}{}", self.situation_of(row), said)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "attention":
@@ -290,12 +290,12 @@ def utc(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment is not None else "–"
 
 
-def page_of(row: Model) -> str:
+def url_of(row: Model) -> str:
     return reverse(f"admin:payments_{row._meta.model_name}_change", args=[row.pk])
 
 
 def link_to(row: Model | None) -> SafeString | str:
-    return format_html('<a href="{}">{}</a>', page_of(row), row) if row is not None else "–"
+    return format_html('<a href="{}">{}</a>', url_of(row), row) if row is not None else "–"
 
 
 def badge(row: Order | PiPayment | Refund) -> SafeString:

@@ -1,4 +1,4 @@
-"""What each list and each page of the admin shows: the truth about an order in five seconds.
+"""What each list and each page of the admin shows: the situation of an order, in five seconds.
 
 Money and statuses are read-only. What staff can do is a table in `payments.admin.actions`; how it is done is
 in `payments.admin.base`.
@@ -30,8 +30,8 @@ from payments.admin.base import (
     badge,
     by_staff,
     link_to,
-    page_of,
     timeline,
+    url_of,
     utc,
 )
 from payments.domain import reconciliation
@@ -90,7 +90,7 @@ class PaymentNeeds(NeedsFilter):
 class OrderAdmin(WithAttention[Order]):
     staff_actions = ORDER_ACTIONS
     change_list_template = "admin/payments/order/change_list.html"
-    list_display = ("reference", "state", "total_in_pi", "what_is_true", "buyer", "created")
+    list_display = ("reference", "state", "total_in_pi", "situation", "buyer", "created")
     list_filter = (OrderNeeds, "status", "review_reason", "created_at")
     search_fields = (
         "reference",
@@ -123,7 +123,7 @@ class OrderAdmin(WithAttention[Order]):
             search_term = f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
         return super().get_search_results(request, queryset, search_term)
 
-    def true_of(self, row: Order) -> str:
+    def situation_of(self, row: Order) -> str:
         return summary.describe_order(row)
 
     def panel(self, row: Order) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class OrderAdmin(WithAttention[Order]):
 
     @admin.display(description="buyer", ordering="pioneer__username")
     def buyer(self, order: Order) -> SafeString:
-        return format_html('<a href="{}">{}</a>', page_of(order.pioneer), order.pioneer)
+        return format_html('<a href="{}">{}</a>', url_of(order.pioneer), order.pioneer)
 
     @admin.display(description="open until (UTC)")
     def open_until(self, order: Order) -> str:
@@ -199,9 +199,7 @@ class OrderAdmin(WithAttention[Order]):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Clean up stale orders",
-            "rows": [
-                (order, page_of(order), reconciliation.plan(order)) for order in orders[: base.MAX_ROWS]
-            ],
+            "rows": [(order, url_of(order), reconciliation.plan(order)) for order in orders[: base.MAX_ROWS]],
             "left": max(stale - base.MAX_ROWS, 0),
             "media": self.media,
         }
@@ -235,7 +233,7 @@ class PiPaymentAdmin(WithAttention[PiPayment]):
         "state",
         "amount_in_pi",
         "of_order",
-        "what_is_true",
+        "situation",
         "created",
     )
     list_filter = (PaymentNeeds, "status", "created_at")
@@ -268,7 +266,7 @@ class PiPaymentAdmin(WithAttention[PiPayment]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PiPayment]:
         return super().get_queryset(request).select_related("order").prefetch_related("refunds")
 
-    def true_of(self, row: PiPayment) -> str:
+    def situation_of(self, row: PiPayment) -> str:
         return summary.describe_payment(row)
 
     def panel(self, row: PiPayment) -> dict[str, Any]:
@@ -323,7 +321,7 @@ class RefundAdmin(StaffAdmin[Refund]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
         return super().get_queryset(request).select_related("payment", "order")
 
-    def true_of(self, row: Refund) -> str:
+    def situation_of(self, row: Refund) -> str:
         return f"{in_pi(row.amount)}: {row.get_status_display()}."
 
     def panel(self, row: Refund) -> dict[str, Any]:

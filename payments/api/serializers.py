@@ -70,19 +70,19 @@ def access_token_field(**options: Any) -> StrictText:
     return StrictText(max_length=MAX_ACCESS_TOKEN, required=False, allow_null=True, **options)
 
 
-class InOneOfSeveralWays(serializers.Serializer[Any]):
-    """A body that may give a value under several names. At least one of `ways` must be there and not null."""
+class AliasedRequest(serializers.Serializer[Any]):
+    """A body that may give a value under several names. At least one of `aliases` must not be null."""
 
-    ways: ClassVar[tuple[str, ...]]
+    aliases: ClassVar[tuple[str, ...]]
 
 
-class _WaysInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    target_class = InOneOfSeveralWays
+class _AliasesInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    target_class = AliasedRequest
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         body = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        kinds = {name: body["properties"][name]["type"] for name in self.target.ways}
+        kinds = {name: body["properties"][name]["type"] for name in self.target.aliases}
         said = [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in kinds.items()]
         return {**body, "anyOf": said}
 
@@ -101,10 +101,10 @@ class AuthResult(serializers.DictField):
     """What `Pi.authenticate` returned. Only the access token is used."""
 
 
-class SignInRequest(InOneOfSeveralWays):
+class SignInRequest(AliasedRequest):
     """`{"accessToken"}`, or Pi's demo frontend's `{"authResult": {"accessToken", …}}`."""
 
-    ways = ("accessToken", "authResult")
+    aliases = ("accessToken", "authResult")
 
     accessToken = access_token_field()  # noqa: N815  (Pi's word)
     authResult = AuthResult(required=False, allow_null=True)  # noqa: N815
@@ -246,10 +246,10 @@ class ApproveRequest(serializers.Serializer[Any]):
     accessToken = access_token_field(allow_blank=True)  # noqa: N815
 
 
-class CompleteRequest(InOneOfSeveralWays):
+class CompleteRequest(AliasedRequest):
     """Pi's demo frontend sends `txid`, pi-sdk-js `transactionId`."""
 
-    ways = ("txid", "transactionId")
+    aliases = ("txid", "transactionId")
 
     paymentId = identifier_field()  # noqa: N815
     txid = txid_field(required=False, allow_null=True)
@@ -278,11 +278,11 @@ class ShownPayment(serializers.DictField):
     """A PaymentDTO, as the browser received it from the SDK."""
 
 
-class IncompleteRequest(InOneOfSeveralWays):
+class IncompleteRequest(AliasedRequest):
     """`{"payment": PaymentDTO}`, or pi-sdk-js's `{"paymentId", "transactionId" or null}`. Only the identifier
     is used; for everything else we ask Pi."""
 
-    ways = ("paymentId", "payment")
+    aliases = ("paymentId", "payment")
 
     paymentId = identifier_field(required=False, allow_null=True)  # noqa: N815
     payment = ShownPayment(required=False, allow_null=True)

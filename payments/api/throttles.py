@@ -54,7 +54,7 @@ class CallbackThrottle(Throttle):
     def _caller(self, request: Request) -> str:
         if isinstance(request.user, Pioneer):
             return request.user.uid
-        payment = _known(request.data)
+        payment = _known_payment(request.data)
         if payment is None:
             return ""
         # With the address, because identifiers are on the chain for everybody to read and to misuse.
@@ -72,13 +72,13 @@ class StrangersThrottle(Throttle):
     scope = "strangers"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        return super().allow_request(request, view) or _is_under_way(_known(request.data))
+        return super().allow_request(request, view) or _is_under_way(_known_payment(request.data))
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
         return None if isinstance(request.user, Pioneer) else f"strangers:{self.get_ident(request)}"
 
 
-def _known(body: Any) -> PiPayment | None:
+def _known_payment(body: Any) -> PiPayment | None:
     """Return the payment that the body names, in either way, if it is one of ours."""
     shown = body.get("payment")
     named = body.get("paymentId") or (shown.get("identifier") if isinstance(shown, dict) else None)

@@ -42,7 +42,7 @@ class Need:
 
 
 @register.simple_tag
-def what_needs_you(user: AbstractBaseUser | AnonymousUser) -> list[Need]:
+def waiting_for_staff(user: AbstractBaseUser | AnonymousUser) -> list[Need]:
     """Return what waits for staff and this user may see, with how many there are; leave zeros out."""
     needs = [
         (name, label, count, query)

@@ -2,12 +2,12 @@
 
 import * as basket from "./basket.js";
 import { order } from "./checkout.js";
-import { within } from "./product.js";
+import { clamp } from "./product.js";
 
 document.addEventListener("change", ({ target }) => {
   const line = target.closest("#basket [data-line]");
   if (!line) return;
-  setQuantity(line.dataset.line, within(target, target.value));
+  setQuantity(line.dataset.line, clamp(target, target.value));
 });
 
 // `/basket/?line=…` is the checkout of "Buy now": the basket itself stays as it is.

@@ -13,7 +13,7 @@ let placing = false;
 export async function order(lines, { shipping, button, answer, fromBasket = false }) {
   if (placing) return;
   placing = true;
-  busy(button, true);
+  setBusy(button, true);
   answer.replaceChildren();
   try {
     const { reference } = await place({ lines, ...(shipping && { shipping }) });
@@ -23,7 +23,7 @@ export async function order(lines, { shipping, button, answer, fromBasket = fals
     explain(refusal, answer);
   } finally {
     placing = false;
-    busy(button, false);
+    setBusy(button, false);
   }
 }
 
@@ -51,7 +51,7 @@ function explain(refusal, answer) {
 export const visit = (path) =>
   window.htmx.ajax("GET", path, { target: document.body, swap: "innerHTML show:window:top", push: path });
 
-export function busy(button, isBusy) {
+export function setBusy(button, isBusy) {
   if (!button) return;
   button.disabled = isBusy;
   button.toggleAttribute("data-busy", isBusy);

@@ -3,7 +3,7 @@
 import { Refusal } from "./api.js";
 import { asPioneer, signedIn } from "./session.js";
 import * as basket from "./basket.js";
-import { busy, visit } from "./checkout.js";
+import { setBusy, visit } from "./checkout.js";
 import { pay, refresh } from "./payment.js";
 import { say } from "./phrases.js";
 
@@ -24,7 +24,7 @@ document.addEventListener("click", ({ target }) => {
 
 // Returns whether the server agreed; if not, the page says why.
 async function change(button, step) {
-  busy(button, true);
+  setBusy(button, true);
   try {
     await asPioneer(`/api/orders/${reference()}/${step}/`);
     return true;
@@ -33,7 +33,7 @@ async function change(button, step) {
     say(key, document.getElementById("order-answer"), { message: refusal.message });
     return false;
   } finally {
-    busy(button, false);
+    setBusy(button, false);
     refresh();
   }
 }

@@ -7,7 +7,7 @@ import { hasPhrase, phrase, say } from "./phrases.js";
 
 // The payment under way in this window: { reference, said, live, at, step, refused, message }.
 // `said` is a key of phrases.html; `live` while something may still happen, and nobody may pay again.
-let flight = null;
+let current = null;
 
 // Longer than the SDK takes to give up on a wallet that does not answer.
 const SILENCE_SECONDS = 150;
@@ -17,10 +17,10 @@ const REPEATS = 6;
 
 // Browsers let the wallet open only directly after a tap, so nothing may be awaited first.
 export function pay(button) {
-  if (flight?.live) return;
+  if (current?.live) return;
   const payment = JSON.parse(button.dataset.pay);
   button.disabled = true;
-  const own = (flight = { reference: payment.metadata.order });
+  const own = (current = { reference: payment.metadata.order });
   tell(own, "opening");
   try {
     Promise.resolve(window.Pi.createPayment(payment, callbacks(own))).catch((error) => notOpened(own, error));
@@ -66,7 +66,7 @@ async function complete(own, paymentId, txid, repeats = REPEATS) {
 // If only the answer was lost, Pi has completed the payment and the SDK will not call again. So we do.
 function completeAgain(own, paymentId, txid, repeats) {
   clearTimeout(own.again);
-  const again = () => own === flight && own.live && complete(own, paymentId, txid, repeats);
+  const again = () => own === current && own.live && complete(own, paymentId, txid, repeats);
   if (repeats) own.again = setTimeout(again, REPEAT_SECONDS * 1000);
 }
 
@@ -76,7 +76,7 @@ async function cancel(own, paymentId) {
   const onWaiting = (refusal) => tell(own, awayPhrase(refusal));
   const { status } = await insist(() => post("cancel", { paymentId }), { onWaiting }).catch(() => ({}));
   if (status === "cancelled") tell(own, own.refused ?? "cancelled");
-  else land(own);
+  else clearCurrent(own);
   refresh();
 }
 
@@ -100,7 +100,7 @@ export async function settleIncomplete(payment) {
 
 // At a second sign-in the SDK also reports the payment in the buyer's open wallet. We recognise it by its order:
 // its identifier may reach us after the report.
-const isUnderWay = ({ metadata }) => Boolean(flight?.live) && metadata?.order === flight.reference;
+const isUnderWay = ({ metadata }) => Boolean(current?.live) && metadata?.order === current.reference;
 
 // The callbacks work for strangers too, so an expired token must not hold up a payment.
 async function post(step, body) {
@@ -141,15 +141,15 @@ function begin(own, step, key) {
 }
 
 function tell(own, key, message) {
-  if (own !== flight) return;
+  if (own !== current) return;
   Object.assign(own, { said: key, message, live: phrase(key).live, at: Date.now() });
   draw();
 }
 
 // This window has nothing more to say about the payment: from here on the page shows the server's word only.
-function land(own) {
-  if (own !== flight) return;
-  flight = null;
+function clearCurrent(own) {
+  if (own !== current) return;
+  current = null;
   draw();
 }
 
@@ -157,7 +157,7 @@ function land(own) {
 export function draw() {
   const page = document.getElementById("order-page");
   if (!page) return;
-  const own = flight?.reference === page.dataset.order ? flight : null;
+  const own = current?.reference === page.dataset.order ? current : null;
   const panel = document.getElementById("payment");
   page.toggleAttribute("data-busy", Boolean(own?.live));
   for (const button of page.querySelectorAll("[data-pay]")) button.disabled = Boolean(own?.live);
@@ -170,7 +170,7 @@ export function draw() {
 
 // A buyer who leaves the page has read the message.
 export function leave() {
-  if (flight && !flight.live) flight = null;
+  if (current && !current.live) current = null;
 }
 
 // Following the server ----------------------------------------------------------------------------------
@@ -183,13 +183,13 @@ export function refresh() {
 // A new receipt is on the page. If the server knows the outcome, there is nothing left for us to say.
 export function follow(receipt) {
   const page = document.getElementById("order-page");
-  if (!flight || flight.reference !== page.dataset.order) return;
+  if (!current || current.reference !== page.dataset.order) return;
   const { verdict } = receipt.dataset;
-  if (verdict === "finishing" && flight.said !== "finishing") tell(flight, "finishing");
+  if (verdict === "finishing" && current.said !== "finishing") tell(current, "finishing");
   const isOpen = ["pending", "signature", "finishing"].includes(verdict);
   // Cancelled here, yet being paid: in another window.
-  const isElsewhere = flight.said === "cancelled" && verdict !== "pending";
-  if (!isOpen || isElsewhere) land(flight);
+  const isElsewhere = current.said === "cancelled" && verdict !== "pending";
+  if (!isOpen || isElsewhere) clearCurrent(current);
   draw();
 }
 
@@ -197,9 +197,9 @@ export function follow(receipt) {
 export function isWatching() {
   const receipt = document.querySelector("#order .receipt");
   if (!receipt) return false;
-  const silent = flight?.live && Date.now() - flight.at > SILENCE_SECONDS * 1000;
-  if (silent && receipt.dataset.verdict === "pending") land(flight);
+  const silent = current?.live && Date.now() - current.at > SILENCE_SECONDS * 1000;
+  if (silent && receipt.dataset.verdict === "pending") clearCurrent(current);
   // It is past its time: the next clean-up will expire it within minutes, and the page should show that.
   const isPastTime = Date.parse(receipt.dataset.until) < Date.now();
-  return Boolean(flight?.live || isPastTime || "watch" in receipt.dataset);
+  return Boolean(current?.live || isPastTime || "watch" in receipt.dataset);
 }

@@ -14,11 +14,11 @@ document.addEventListener("click", ({ target }) => {
 
 function count(field, step) {
   const before = field.value;
-  field.value = within(field, (Number(field.value) || 1) + step);
+  field.value = clamp(field, (Number(field.value) || 1) + step);
   if (field.value !== before) field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-export const within = ({ min, max }, quantity) =>
+export const clamp = ({ min, max }, quantity) =>
   Math.max(Number(min), Math.min(Number(max) || Number(min), Math.trunc(quantity) || Number(min)));
 
 // The chosen variant of a form: the checked radio, or the only one there is.
@@ -30,7 +30,7 @@ document.addEventListener("change", ({ target }) => {
   const { price, max } = chosen(form).dataset;
   const quantity = form.elements.quantity;
   quantity.max = max;
-  quantity.value = within(quantity, quantity.value);
+  quantity.value = clamp(quantity, quantity.value);
   document.querySelector(".price").textContent = price;
 });
 
@@ -39,7 +39,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const form = event.target;
   const { value: sku, dataset } = chosen(form);
-  const quantity = within(form.elements.quantity, form.elements.quantity.value);
+  const quantity = clamp(form.elements.quantity, form.elements.quantity.value);
   const answer = document.getElementById("buy-answer");
   if (event.submitter?.value === "basket") return addToBasket(sku, quantity, answer);
   // Parcels need an address first; everything else can be ordered at once.

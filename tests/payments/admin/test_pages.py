@@ -1,4 +1,4 @@
-"""The page of an order, a payment, a refund: the truth in five seconds, and the timeline below."""
+"""The page of an order, a payment, a refund: the situation in five seconds, and the timeline below."""
 
 from __future__ import annotations
 
