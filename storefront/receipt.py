@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -27,8 +27,9 @@ class ReceiptLine:
     name: str
     quantity: int
     amount: Decimal
-    codes: list[str]
-    download: str
+    # Not in the repr, which Django logs at DEBUG level when a template looks a name up in vain.
+    codes: list[str] = field(repr=False)
+    download: str = field(repr=False)
     shipped_at: datetime | None
     is_gone: bool
 
