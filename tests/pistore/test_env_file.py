@@ -15,7 +15,7 @@ SECRET = "hunter2"
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader writes into the environment, as django-environ does."""
+    """Keep what the reader writes, as django-environ does, out of the real environment."""
     monkeypatch.setattr(Reader, "ENVIRON", {})
 
 
