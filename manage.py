@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The developer's door to the shop: `python manage.py help` lists what it can do."""
+"""Run the shop's commands; `python manage.py help` lists them."""
 
 import os
 import sys

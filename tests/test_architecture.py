@@ -108,7 +108,7 @@ class Module:
         return ".".join([*parents, *([node.module] if node.module else [])])
 
     def calls(self, *names: str) -> Iterator[ast.Call]:
-        """Calls of a function or method with one of these names."""
+        """Yield the calls of a function or method with one of these names."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -140,7 +140,7 @@ def must_not_import(module: Module, *places: str) -> Iterator[str]:
 
 
 def a_room_imports_only_what_stands_below_it(module: Module) -> Iterator[str]:
-    """Imports point one way, so whoever reads a room needs to know only those below it."""
+    """Keep imports pointing one way: whoever reads a room needs to know only those below it."""
     here = room_of(module.name)
     allowed = (here, *MAY_IMPORT.get(here, ()))
     for line, name in module.imports:
@@ -149,7 +149,7 @@ def a_room_imports_only_what_stands_below_it(module: Module) -> Iterator[str]:
 
 
 def a_module_stands_in_a_room(module: Module) -> Iterator[str]:
-    """A new module is under the rules of its folder from its first minute; the records keep to themselves."""
+    """Put every module under the rules of a folder from its first minute, and none beside the records."""
     if room_of(module.name) not in MAY_IMPORT:
         yield "stands in no room of the plan"
     if room_of(module.name) == "payments" and module.name not in (
@@ -160,7 +160,7 @@ def a_module_stands_in_a_room(module: Module) -> Iterator[str]:
 
 
 def the_simulator_stands_alone(module: Module) -> Iterator[str]:
-    """It plays Pi for any shop, so it can know neither ours nor Django."""
+    """Let the simulator play Pi for any shop: it knows neither ours nor Django."""
     if module.package == SIMULATOR:
         yield from must_not_import(module, "django", "rest_framework")
 
@@ -174,14 +174,14 @@ def the_shop_does_not_know_the_simulator(module: Module) -> Iterator[str]:
 
 
 def views_hold_no_rules(module: Module) -> Iterator[str]:
-    """A view makes one call of the domain; what is for sale and in stock is decided below it."""
+    """Leave one call of the domain to a view; what is for sale and in stock is decided below it."""
     if module.name == "payments.api.views":
         inner = ("payments.moves.move", "payments.domain.sync", "payments.domain.gate")
         yield from must_not_import(module, "catalog", *inner)
 
 
 def the_rules_know_nothing_of_requests(module: Module) -> Iterator[str]:
-    """Views, admin and commands call the rules; the other way round nothing could be reused."""
+    """Let views, admin and commands call the rules; the other way round nothing could be reused."""
     if within(module.name, *WITHOUT_REQUESTS):
         yield from must_not_import(module, *REQUESTS)
 
@@ -204,7 +204,7 @@ def a_status_changes_in_one_place(module: Module) -> Iterator[str]:
 
 
 def only_moves_writes_events(module: Module) -> Iterator[str]:
-    """An event that no change belongs to would make the story a lie."""
+    """Write events beside their changes: one that belongs to no change would make the timeline a lie."""
     if module.package not in SHOP or module.name == "payments.moves":
         return
     made = [call for call in module.calls("Event") if isinstance(call.func, ast.Name)]
@@ -233,14 +233,14 @@ def only_settings_read_the_environment(module: Module) -> Iterator[str]:
 
 
 def only_one_module_speaks_http(module: Module) -> Iterator[str]:
-    """One door to the network, which refuses to open while a transaction is open."""
+    """Keep one way to the network, which refuses while a transaction is open."""
     if module.package in SHOP and module.name not in SPEAKERS_OF_HTTP:
         yield from must_not_import(module, *HTTP_LIBRARIES)
 
 
 def locks_leave_foreign_keys_alone(module: Module) -> Iterator[str]:
-    """A plain FOR UPDATE makes whoever writes an event or a line about the row wait, and two of them wait for
-    each other. FOR NO KEY UPDATE keeps rivals out just as well."""
+    """Lock without keys: behind a plain FOR UPDATE whoever writes an event about the row waits, and two such
+    writers wait for each other. FOR NO KEY UPDATE keeps rivals out just as well."""
     if module.package in SHOP:
         for call in module.calls("select_for_update"):
             values = {keyword.arg: keyword.value for keyword in call.keywords}
@@ -315,7 +315,7 @@ def looks_up_a_sentence(keyword: ast.keyword) -> bool:
 
 
 def keywords(call: ast.Call) -> set[str]:
-    """The names a call gives values to: `f(a=1)`, and `f(**{"a": 1})` and `f(defaults={"a": 1})` too."""
+    """Return the names that get values: in `f(a=1)`, `f(**{"a": 1})` and `f(defaults={"a": 1})` alike."""
     given = {keyword.arg for keyword in call.keywords if keyword.arg}
     for keyword in call.keywords:
         if keyword.arg in (None, "defaults", "create_defaults") and isinstance(keyword.value, ast.Dict):
@@ -419,7 +419,7 @@ def test_imports_go_round_in_no_circle() -> None:
 
 
 def imported_modules(module: Module, known: dict[str, Module]) -> set[str]:
-    """The modules that `module` imports; of `from a import b`, `a.b` if that is a module, else `a`."""
+    """Return the modules that `module` imports; of `from a import b`, `a.b` if that is a module, else `a`."""
     named = {name if name in known else name.rpartition(".")[0] for _, name in module.imports_when_run}
     return (named & set(known)) - {module.name}
 
