@@ -10,9 +10,12 @@ from django.utils import timezone
 from catalog.models import Product, Variant
 from payments.domain.ordering import MAX_UNITS, Refused, check_still_offered, write_order
 from payments.models import Order, Pioneer
-from payments.moves import Author, clean
+from payments.moves import Author
 from payments.pi.client import PaymentRecord
+from payments.pi.formats import as_words
 from payments.statuses import OrderStatus, PaymentStatus
+
+MAX_PRODUCT_NUMBER = 10**18
 
 
 def named_order(shown: PaymentRecord) -> Order | None:
@@ -20,15 +23,15 @@ def named_order(shown: PaymentRecord) -> Order | None:
     reference = shown.metadata.get("order")
     if not isinstance(reference, str):
         return None
-    return Order.objects.filter(reference=clean(reference), pioneer__uid=shown.user_uid).first()
+    return Order.objects.filter(reference=as_words(reference), pioneer__uid=shown.user_uid).first()
 
 
 def names(shown: PaymentRecord) -> str:
     """Return what the metadata names, in words for the timeline."""
-    for key in ("order", "productId"):
-        if isinstance(shown.metadata.get(key), str):
-            return clean(f"names {key} {shown.metadata[key]}")[:120]
-    return "names nothing"
+    if isinstance(shown.metadata.get("order"), str):
+        return as_words(f"names order {shown.metadata['order']}")[:120]
+    product = _named_product(shown)
+    return f"names productId {product}"[:120] if product is not None else "names nothing"
 
 
 def mismatch(order: Order, shown: PaymentRecord) -> str:
@@ -70,17 +73,27 @@ def order_for(order: Order | None, shown: PaymentRecord, *, by: Author) -> Order
 def _buy_now(shown: PaymentRecord, *, by: Author) -> Order:
     """Write an order from metadata with a `productId`, as Pi's demo frontend sends it: for the payer whom Pi
     names, at our price."""
-    if not isinstance(shown.metadata.get("productId"), str):
+    product = _named_product(shown)
+    if product is None:
         raise Refused(_why_not_named(shown))
-    sku = _named_sku(clean(shown.metadata["productId"]))
+    sku = _named_sku(product)
     pioneer, _ = Pioneer.objects.get_or_create(uid=shown.user_uid)
     return write_order(pioneer, {sku: _quantity(shown)}, by=by)
+
+
+def _named_product(shown: PaymentRecord) -> str | None:
+    """Return the product that the metadata names. A whole number, as the React kit sends it, is its text."""
+    product = shown.metadata.get("productId")
+    # A number from Pi's JSON is a Decimal here. Its bounds come first: int(1e999999999) never ends.
+    if isinstance(product, Decimal) and 0 <= product < MAX_PRODUCT_NUMBER and product == int(product):
+        return str(int(product))
+    return as_words(product) if isinstance(product, str) else None
 
 
 def _why_not_named(shown: PaymentRecord) -> str:
     reference = shown.metadata.get("order")
     belongs_to_another = (
-        isinstance(reference, str) and Order.objects.filter(reference=clean(reference)).exists()
+        isinstance(reference, str) and Order.objects.filter(reference=as_words(reference)).exists()
     )
     return "payer_mismatch" if belongs_to_another else "unknown_order"
 
@@ -100,7 +113,6 @@ def _named_sku(name: str) -> str:
 
 def _quantity(shown: PaymentRecord) -> int:
     quantity = shown.metadata.get("quantity", Decimal(1))
-    # A number from Pi's JSON is a Decimal here. Its bounds come first: int(1e999999999) never ends.
     if not isinstance(quantity, Decimal) or not 1 <= quantity <= MAX_UNITS or quantity != int(quantity):
         raise Refused("amount_mismatch")
     return int(quantity)

@@ -170,7 +170,10 @@ METADATA: list[dict[str, Any]] = [
     {"order": "x" * 100_000},
     {"Order": "AAAA-AAAA-AA"},
     {"productId": None},
-    {"productId": 5},
+    {"productId": True},
+    {"productId": Decimal("5.5")},
+    {"productId": Decimal(-5)},
+    {"productId": Decimal("1e999999999")},
     {"productId": ["book"]},
     {"paymentType": "donation"},
 ]
@@ -199,6 +202,8 @@ def test_a_payment_that_names_nothing_of_ours_is_refused(
         ({"order": "a\x00b"}, "names order ab"),
         ({"order": "x" * 500}, "names order " + "x" * 108),
         ({"order": 5, "productId": "b"}, "names productId b"),
+        ({"productId": Decimal(42)}, "names productId 42"),
+        ({"productId": Decimal("1e999999999")}, "names nothing"),
         ({"paymentType": "donation"}, "names nothing"),
     ],
 )
@@ -300,6 +305,13 @@ def test_the_slug_of_a_product_without_a_choice_will_do(shown: PaymentRecord) ->
     variant(product("Song"), price="0.25", sku="S-1", delivery="download", file="goods/song.mp3")
 
     assert buy_now(shown, productId="song").lines.get().variant.sku == "S-1"
+
+
+@pytest.mark.parametrize("number", [Decimal(42), Decimal("42.0"), Decimal("4.2e1")])
+def test_a_whole_number_names_a_product_by_its_digits(shown: PaymentRecord, number: Decimal) -> None:
+    variant(product("Song"), price="0.25", sku="42", delivery="download", file="goods/song.mp3")
+
+    assert buy_now(shown, productId=number).lines.get().variant.sku == "42"
 
 
 def test_one_variant_of_a_choice_may_be_named_by_its_sku(shown: PaymentRecord) -> None:
