@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from payments.models import Event, EventKind, Order, PiPayment, Refund
+from payments.pi.formats import as_words
 from payments.statuses import ORDER_MOVES, PAYMENT_MOVES, REFUND_MOVES, Cause
 
 Subject = Order | PiPayment | Refund
@@ -82,13 +83,8 @@ def record(
         cause=by.cause,
         before=before,
         after=after,
-        note=clean(note)[:500],
+        note=as_words(note)[:500],
     )
-
-
-def clean(text: str) -> str:
-    """Return `text` without NUL and lone surrogates, which PostgreSQL refuses."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 @contextmanager

@@ -48,8 +48,9 @@ from payments.domain.ordering import Shipping
 from payments.domain.sign_in import remember, sign_in
 from payments.domain.verdict import READ_BY_VERDICT
 from payments.models import Order, Pioneer, PiPayment
-from payments.moves import Author, clean
+from payments.moves import Author
 from payments.pi.client import PiClient
+from payments.pi.formats import as_words
 from payments.statuses import Cause
 
 logger = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ class Error(Callback):
     def post(self, request: Request) -> Response:
         """onError: note the error for staff, then look the payment up at Pi."""
         content, caller = self.read(request), self.caller(request)
-        text = clean(str(content.get("error") or "an error without a text"))[:200]
+        text = as_words(str(content.get("error") or "an error without a text"))[:200]
         if not content.get("paymentId"):
             logger.info("the SDK reports: %r", text)
             return Response({"status": None, "order": None})
