@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from django import forms
@@ -20,13 +20,7 @@ from catalog import stock
 from catalog.admin import publishing
 from catalog.amounts import format_pi
 from catalog.models import MIN_AMOUNT, Delivery, DeliveryCode, Product, SavedForm, Variant
-
-if TYPE_CHECKING:
-    ModelForm = forms.ModelForm[Any]
-    VariantInlineFormSet = forms.BaseInlineFormSet[Variant, Product, forms.ModelForm[Variant]]
-else:
-    ModelForm = forms.ModelForm
-    VariantInlineFormSet = forms.BaseInlineFormSet
+from web.generic import BaseInlineFormSet, ModelForm
 
 MAX_STOCK_CHANGE = 1_000_000
 ALREADY_SAVED = "This form has already been saved. Reload the page to change the stock again."
@@ -55,7 +49,7 @@ class FreshField(forms.BoundField):
         return super().build_widget_attrs(attrs, widget) | {"autocomplete": "off"}
 
 
-class SharedForm(ModelForm):
+class SharedForm(ModelForm[Any]):
     """A form that several members of staff may have open: it saves only edited fields, on the current row.
 
     Each field is sent along with the value that the page showed. A field that was not edited keeps what a
@@ -239,7 +233,7 @@ def _too_few(variant: Variant) -> str:
     return f"Only {variant.on_hand} units are on hand."
 
 
-class VariantFormSet(VariantInlineFormSet):
+class VariantFormSet(BaseInlineFormSet[Variant, Product, ModelForm[Variant]]):
     """The variants on the page of their product."""
 
     def full_clean(self) -> None:

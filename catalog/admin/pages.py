@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, F, QuerySet
@@ -23,17 +23,7 @@ from catalog.admin.filters import (
 from catalog.admin.forms import SharedForm, VariantForm, VariantFormSet
 from catalog.amounts import format_pi
 from catalog.models import Category, Delivery, DeliveryCode, Picture, Product, Variant
-
-if TYPE_CHECKING:
-    CategoryModelAdmin = admin.ModelAdmin[Category]
-    ProductModelAdmin = admin.ModelAdmin[Product]
-    VariantModelAdmin = admin.ModelAdmin[Variant]
-    CodeModelAdmin = admin.ModelAdmin[DeliveryCode]
-    VariantInlineAdmin = admin.StackedInline[Variant, Product]
-    PictureInlineAdmin = admin.TabularInline[Picture, Product]
-else:
-    CategoryModelAdmin = ProductModelAdmin = VariantModelAdmin = CodeModelAdmin = admin.ModelAdmin
-    VariantInlineAdmin, PictureInlineAdmin = admin.StackedInline, admin.TabularInline
+from web.generic import ModelAdmin, StackedInline, TabularInline
 
 admin.site.site_header = "pistore"
 admin.site.site_title = "pistore"
@@ -48,7 +38,7 @@ MAX_NAMED_CODES = 10
 
 
 @admin.register(Category)
-class CategoryAdmin(CategoryModelAdmin):
+class CategoryAdmin(ModelAdmin[Category]):
     form = SharedForm
     list_display = ("name", "slug", "products")
     search_fields = ("name", "slug")
@@ -62,7 +52,7 @@ class CategoryAdmin(CategoryModelAdmin):
         return category.product_count  # type: ignore[attr-defined, no-any-return]
 
 
-class VariantInline(VariantInlineAdmin):
+class VariantInline(StackedInline[Variant, Product]):
     model = Variant
     form = VariantForm
     formset = VariantFormSet
@@ -82,7 +72,7 @@ class VariantInline(VariantInlineAdmin):
         return _stock([variant] if variant.pk else [])
 
 
-class PictureInline(PictureInlineAdmin):
+class PictureInline(TabularInline[Picture, Product]):
     model = Picture
     extra = 0
     fields = ("thumbnail", "image", "alt", "position")
@@ -94,7 +84,7 @@ class PictureInline(PictureInlineAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(ProductModelAdmin):
+class ProductAdmin(ModelAdmin[Product]):
     form = SharedForm
     list_display = ("thumbnail", "name", "category", "price", "stock", "published")
     list_display_links = ("thumbnail", "name")
@@ -168,7 +158,7 @@ class ProductAdmin(ProductModelAdmin):
 
 
 @admin.register(Variant)
-class VariantAdmin(VariantModelAdmin):
+class VariantAdmin(ModelAdmin[Variant]):
     form = VariantForm
     list_display = ("sku", "name", "price_in_pi", "available", "reserved", "on_hand", "sold_as", "published")
     list_filter = ("product__published", VariantSoldOutFilter, "delivery", "tracked", "product__category")
@@ -262,7 +252,7 @@ class VariantAdmin(VariantModelAdmin):
 
 
 @admin.register(DeliveryCode)
-class DeliveryCodeAdmin(CodeModelAdmin):
+class DeliveryCodeAdmin(ModelAdmin[DeliveryCode]):
     """Codes are added on the page of their variant; here staff find them and withdraw unsold ones."""
 
     list_display = ("masked", "variant", "sold_at")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -27,22 +27,9 @@ from payments.admin.actions import StaffAction, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund
 from payments.moves import Author, record
 from payments.statuses import Cause
+from web.generic import ModelAdmin, ModelForm
 
 Row = TypeVar("Row", bound=Model)
-
-if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin
-
-    ModelForm = forms.ModelForm[Any]
-else:
-    ModelForm = forms.ModelForm
-
-    class ModelAdmin(admin.ModelAdmin):
-        """Accept a type parameter: Django's own class is generic for the type checker only."""
-
-        def __class_getitem__(cls, row):
-            return cls
-
 
 Actions = dict[str, tuple[Callable[..., str], str, str] | None]
 
@@ -69,7 +56,7 @@ class NoteForm(forms.Form):
         return str(self.cleaned_data.get("note", ""))
 
 
-class AttentionForm(ModelForm):
+class AttentionForm(ModelForm[Any]):
     """Edits only the note for colleagues, and only if nobody has changed it since the page was loaded."""
 
     bound_field_class = FreshField
