@@ -82,6 +82,11 @@ class WithNotice(models.Model):
         label = str(self.get_notice_display())
         return f"{label} ({self.notice_detail})" if self.notice_detail else label
 
+    @property
+    def notes(self) -> list[str]:
+        """The shop's notice and the colleagues' note, where there are any."""
+        return [text for text in (self.notice_text, self.attention) if text]
+
 
 class Order(WithNotice):
     reference = models.CharField(max_length=16, unique=True, default=new_reference, editable=False)

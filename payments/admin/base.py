@@ -24,7 +24,7 @@ from django.utils.text import capfirst
 
 from catalog.admin.forms import FreshField
 from payments.admin.actions import StaffAction, attempt
-from payments.models import Event, EventKind, Order, PiPayment, Refund
+from payments.models import Event, EventKind, Order, PiPayment, Refund, WithNotice
 from payments.moves import Author, record
 from payments.statuses import Cause
 from web.generic import ModelAdmin, ModelForm
@@ -111,6 +111,7 @@ class StaffAdmin(ModelAdmin[Row]):
                 "show_save_and_continue": False,
                 "staff_actions": self.open_actions(request, row),
                 "situation": self.situation_of(row),
+                "notes": row.notes if isinstance(row, WithNotice) else [],
             }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -217,7 +218,7 @@ class WithAttention(StaffAdmin[Row]):
 
     @admin.display(description="situation")
     def situation(self, row: Any) -> SafeString | str:
-        said = format_html_join("", ' <span class="attention">{}</span>', ((text,) for text in notes_of(row)))
+        said = format_html_join("", ' <span class="attention">{}</span>', ((note,) for note in row.notes))
         return format_html("{}{}", self.situation_of(row), said)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -250,11 +251,6 @@ class NeedsFilter(admin.SimpleListFilter):
 
 
 # What several of them show -----------------------------------------------------------------------------
-
-
-def notes_of(row: Any) -> list[str]:
-    """Return the shop's notice and the colleagues' note about an order or a payment, where there are any."""
-    return [text for text in (row.notice_text, row.attention) if text]
 
 
 def by_staff(request: HttpRequest, cause: Cause) -> Author:
