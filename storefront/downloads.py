@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import PurePath
 
 from django.core import signing
-from django.core.files import File
 from django.urls import reverse
 
 from catalog.models import Delivery
 from payments.models import OrderLine
 from payments.statuses import WITH_GOODS
+from web.ranges import StoredFile
 
 SALT = "pistore.download"
 VALID_FOR = timedelta(minutes=10)
@@ -33,7 +34,7 @@ def download_url(line: OrderLine) -> str:
     return reverse("download", args=[signing.dumps(line.pk, salt=SALT)])
 
 
-def file_behind(signed: str) -> File[bytes]:
+def file_behind(signed: str) -> StoredFile:
     """Return the file that `signed` stands for, opened. Raise LinkExpired, LinkForged or FileMissing."""
     try:
         line_id = signing.loads(signed, salt=SALT, max_age=VALID_FOR)
@@ -44,8 +45,9 @@ def file_behind(signed: str) -> File[bytes]:
     line = _delivered(line_id)
     if line is None or not line.variant.file:
         raise LinkExpired
+    file = line.variant.file
     try:
-        return line.variant.file.open("rb")
+        return StoredFile.open(file.storage, str(file.name), filename=PurePath(str(file.name)).name)
     except OSError as error:
         raise FileMissing(f"the file of {line.variant.sku} cannot be read: {error}") from error
 

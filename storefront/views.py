@@ -6,10 +6,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -24,6 +23,7 @@ from storefront.receipt import own_orders, receipt_for
 from web.bearer import bearer_token
 from web.error_pages import not_found
 from web.framing import framable_by_pi
+from web.ranges import send_file
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def order(request: HttpRequest, reference: str) -> HttpResponse:
 @never_cache
 @framable_by_pi
 def download(request: HttpRequest, signed: str) -> HttpResponseBase:
-    """Send the file of one paid line. The link is the proof: no token is sent, no cookie set."""
+    """Send the file of one paid line, or a part. The link is the proof: no token is sent, no cookie set."""
     try:
         file = file_behind(signed)
     except LinkForged:
@@ -95,7 +95,7 @@ def download(request: HttpRequest, signed: str) -> HttpResponseBase:
     except FileMissing as error:
         logger.error("%s", error)
         return render(request, "download_missing.html", status=503)
-    return FileResponse(file, as_attachment=True, filename=Path(file.name or "").name)
+    return send_file(request, file)
 
 
 # Fragments ---------------------------------------------------------------------------------------------

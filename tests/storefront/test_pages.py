@@ -493,6 +493,32 @@ def test_a_download_needs_nothing_but_its_link(alice: Page) -> None:
     assert not answer.cookies
 
 
+def test_a_download_is_resumed_with_the_link_of_a_fresh_receipt(alice: Page) -> None:
+    link = bought_book(alice)
+    content = bytes(range(256)) * 40
+    (Path(settings.DOWNLOADS_ROOT) / "goods" / "book.pdf").write_bytes(content)
+
+    start = Client().get(link)
+    arrived = b"".join(start)[:9_000]  # and then the network was gone
+    fresh = re.search(r'href="(/downloads/[^"]+)"', receipt(alice, Order.objects.get()))[1]
+    rest = Client().get(fresh, headers={"Range": f"bytes={len(arrived)}-", "If-Range": start["ETag"]})
+
+    assert (rest.status_code, arrived + b"".join(rest)) == (206, content)
+    assert rest["Content-Disposition"] == start["Content-Disposition"]
+    assert "no-store" in rest["Cache-Control"]
+
+
+def test_a_download_is_sent_anew_when_its_file_has_been_replaced(alice: Page) -> None:
+    link = bought_book(alice)
+    before = Client().get(link)
+    assert b"".join(before) == b"once upon a time"
+    Variant.objects.get(sku="book").file.save("book.pdf", ContentFile(b"second edition"))
+
+    answer = Client().get(link, headers={"Range": "bytes=5-", "If-Range": before["ETag"]})
+
+    assert (answer.status_code, b"".join(answer)) == (200, b"second edition")
+
+
 def test_a_download_link_expires_after_ten_minutes(alice: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     assert timedelta(minutes=10) == downloads.VALID_FOR
     link = bought_book(alice)
