@@ -7,6 +7,7 @@ their own, so that a member of staff who edits a text cannot overwrite a sale.
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import PurePath
 
 from django.core.files.storage import Storage, storages
 from django.core.validators import FileExtensionValidator, MinValueValidator, RegexValidator
@@ -162,6 +163,8 @@ class Variant(models.Model):
         max_length=200,
         help_text="The file that buyers of a download receive.",
     )
+    # As staff named the file, which the storage may call “Cook_Book_Yu2uXP8.pdf”; empty where it is unknown.
+    file_name = models.CharField(max_length=255, blank=True, editable=False)
 
     class Meta:
         ordering = ["product_id", "id"]
@@ -199,6 +202,11 @@ class Variant(models.Model):
     @property
     def sold_out(self) -> bool:
         return self.tracked and self.on_hand <= self.reserved
+
+    @property
+    def download_name(self) -> str:
+        """The name under which buyers save the file; empty if there is none."""
+        return self.file_name or PurePath(str(self.file)).name
 
     @property
     def file_is_there(self) -> bool:

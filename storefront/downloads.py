@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import PurePath
 
 from django.core import signing
 from django.urls import reverse
@@ -45,11 +44,11 @@ def file_behind(signed: str) -> StoredFile:
     line = _delivered(line_id)
     if line is None or not line.variant.file:
         raise LinkExpired
-    file = line.variant.file
+    variant, file = line.variant, line.variant.file
     try:
-        return StoredFile.open(file.storage, str(file.name), filename=PurePath(str(file.name)).name)
+        return StoredFile.open(file.storage, str(file.name), variant.download_name)
     except OSError as error:
-        raise FileMissing(f"the file of {line.variant.sku} cannot be read: {error}") from error
+        raise FileMissing(f"the file of {variant.sku} cannot be read: {error}") from error
 
 
 def _delivered(line_id: int) -> OrderLine | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from pathlib import PurePath
 from typing import Any
 from uuid import uuid4
 
@@ -139,7 +138,7 @@ class VariantForm(SharedForm):
         if "file" in fields and variant.delivery != Delivery.DOWNLOAD:
             fields["file"].disabled = True
         elif "file" in fields and variant.file:
-            fields["file"].help_text = f"Buyers get {PurePath(str(variant.file)).name}."
+            fields["file"].help_text = f"Buyers get {variant.download_name}."
         if variant.delivery == Delivery.CODE:
             fields["change_stock_by"].disabled = True
             fields["change_stock_by"].help_text = "This is the number of unsold codes: add or withdraw codes."
@@ -198,6 +197,9 @@ class VariantForm(SharedForm):
         The stock comes first, so that units that have just come in count when tracking is switched on.
         """
         variant, new = self.instance, self.instance._state.adding
+        if "file" in self.changed_data:
+            # Django has stripped paths and what cannot be printed; the storage will replace more.
+            variant.file_name = self.cleaned_data["file"].name
         if new:
             variant.save()
         if by := self.cleaned_data.get("change_stock_by"):
@@ -208,7 +210,7 @@ class VariantForm(SharedForm):
             self.added_codes = stock.add_codes(variant, codes)
         own = {field.name for field in Variant._meta.concrete_fields}
         if not new and (changed := own.intersection(self.changed_data)):
-            variant.save(update_fields=changed)
+            variant.save(update_fields=changed | ({"file_name"} if "file" in changed else set()))
 
     @property
     def stock_story(self) -> str:

@@ -138,6 +138,62 @@ def test_a_download_cannot_be_published_without_its_file(admin_client: Client):
         assert (errors(page), book.product.published, file.read()) == ([], True, b"%PDF")
 
 
+@pytest.mark.parametrize(
+    ("uploaded", "kept"),
+    [
+        ("Cook Book.pdf", "Cook Book.pdf"),
+        ("Поваренная книга.pdf", "Поваренная книга.pdf"),
+        ("料理 (2).tar.gz", "料理 (2).tar.gz"),
+        ("C:\\Books\\Cook Book.pdf", "Cook Book.pdf"),
+        ("../../Cook\tBook\u202e.pdf", "CookBook.pdf"),
+    ],
+)
+def test_buyers_get_a_file_under_the_name_that_staff_gave_it(admin_client: Client, uploaded: str, kept: str):
+    book = variant(delivery=Delivery.DOWNLOAD)
+
+    for thing, field in ((book.product, "variants-0-file"), (book, "file")):
+        upload = SimpleUploadedFile("x", b"%PDF")
+        upload._name = uploaded  # past the checks of the class, as from a browser
+        page = send(admin_client, thing, **{field: upload})
+
+        book.refresh_from_db()
+        assert (errors(page), book.download_name) == ([], kept)
+        assert f"Buyers get {kept}." in admin_client.get(page_of(thing)).text
+
+
+def test_a_new_variant_keeps_the_name_of_its_file(admin_client: Client):
+    upload = SimpleUploadedFile("Cook Book.pdf", b"%PDF")
+    about = {"sku": "BOOK", "price": "1", "delivery": "download", "file": upload}
+    form = new_product(admin_client, **{f"variants-0-{name}": value for name, value in about.items()})
+
+    submit(admin_client, address("product", "add"), form)
+
+    assert Variant.objects.get().download_name == "Cook Book.pdf"
+
+
+def test_a_second_edition_under_the_same_name_keeps_its_name(admin_client: Client):
+    book = variant(delivery=Delivery.DOWNLOAD)
+
+    for edition in (b"first", b"second"):
+        send(admin_client, book, file=SimpleUploadedFile("Cook Book.pdf", edition))
+
+    book.refresh_from_db()
+    with book.file.open() as file:
+        assert file.read() == b"second"
+    assert book.file.name not in ("goods/Cook_Book.pdf", "goods/Cook Book.pdf"), "the first is still there"
+    assert book.download_name == "Cook Book.pdf"
+
+
+def test_a_file_keeps_its_name_when_something_else_is_edited(admin_client: Client):
+    book = variant(delivery=Delivery.DOWNLOAD)
+    send(admin_client, book, file=SimpleUploadedFile("Cook Book.pdf", b"%PDF"))
+
+    send(admin_client, book, price="2")
+
+    book.refresh_from_db()
+    assert (book.price, book.download_name) == (2, "Cook Book.pdf")
+
+
 def test_several_variants_cannot_be_published_without_options(admin_client: Client):
     mug = product(published=False)
     variant(mug), variant(mug)

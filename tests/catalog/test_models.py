@@ -171,6 +171,19 @@ def test_a_variants_name_is_its_product_and_option():
     assert [str(variant(mug)), str(variant(mug, option="Large"))] == ["Mug", "Mug – Large"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, ""),
+        ({"file": "goods/Cook_Book_Yu2uXP8.pdf"}, "Cook_Book_Yu2uXP8.pdf"),
+        ({"file": "goods/Cook_Book_Yu2uXP8.pdf", "file_name": "Cook Book.pdf"}, "Cook Book.pdf"),
+    ],
+    ids=["no file", "from before names were kept", "as staff named it"],
+)
+def test_a_file_is_named_as_staff_named_it_or_as_it_is_stored(fields, name):
+    assert variant(**fields).download_name == name
+
+
 def test_the_string_of_a_code_does_not_contain_its_text():
     code = codes("SECRET-1").codes.get()
 

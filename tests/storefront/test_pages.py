@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from django.conf import settings
@@ -506,6 +507,17 @@ def test_a_download_is_resumed_with_the_link_of_a_fresh_receipt(alice: Page) -> 
     assert (rest.status_code, arrived + b"".join(rest)) == (206, content)
     assert rest["Content-Disposition"] == start["Content-Disposition"]
     assert "no-store" in rest["Cache-Control"]
+
+
+def test_a_download_is_named_as_staff_named_it(alice: Page) -> None:
+    link = bought_book(alice)
+    Variant.objects.filter(sku="book").update(file_name="Книга рецептов.pdf")
+
+    answer = Client().get(link)
+
+    assert b"".join(answer) == b"once upon a time"
+    name = answer["Content-Disposition"].removeprefix("attachment; filename*=utf-8''")
+    assert unquote(name) == "Книга рецептов.pdf"
 
 
 def test_a_download_is_sent_anew_when_its_file_has_been_replaced(alice: Page) -> None:
