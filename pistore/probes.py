@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -53,7 +54,9 @@ class PinetMeta(APIView):
     authentication_classes = ()
 
     @extend_schema(
-        parameters=[OpenApiParameter("pathname", description="The page, like /products/tea/.")],
+        parameters=[
+            OpenApiParameter("pathname", description="The page, like /products/tea/, or all of its address.")
+        ],
         responses={
             200: dict[str, Any],
             429: ErrorAnswer,
@@ -62,7 +65,7 @@ class PinetMeta(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the PiNetMetadataDTO of the product at `pathname`; of the shop itself for any other page."""
-        product = _product_at(request.query_params.get("pathname", "/"))
+        product = _product_at(request.query_params.get("pathname", "/"), host=request.get_host())
         if product is None:
             return Response(_metadata("pistore", "A shop that takes Pi."))
         description = " ".join(product.description.split())[:200]
@@ -90,10 +93,17 @@ def _metadata(title: str, description: str, image: dict[str, Any] | None = None)
     }
 
 
-def _product_at(path: str) -> Product | None:
+def _product_at(link: str, *, host: str) -> Product | None:
+    """Return the published product that a link leads to: a path or an address at our own `host`.
+
+    What people share may carry a query or a fragment, and lack the last slash.
+    """
     try:
-        page = resolve(path)
-    except Resolver404:
+        shared = urlsplit(link)
+        if shared.netloc and shared.hostname != urlsplit(f"//{host}").hostname:
+            return None
+        page = resolve(unquote(shared.path).removesuffix("/") + "/")
+    except (ValueError, Resolver404):  # no address at all; no page of ours
         return None
     if page.url_name != "product":
         return None

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponsePermanentRedirect,
+)
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -66,6 +72,12 @@ def basket(request: HttpRequest) -> HttpResponse:
     """Show the basket, or with `?line=sku:quantity` the checkout of only that, leaving the basket alone."""
     lines = [line for line in request.GET.getlist("line") if LINE.fullmatch(line)]
     return render(request, "basket.html", {"buy_now": " ".join(lines)})
+
+
+@require_safe
+def add_slash(request: HttpRequest, **_kwargs: str) -> HttpResponse:
+    """Redirect to the same address with a slash at its end, query included."""
+    return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
 
 
 @require_safe

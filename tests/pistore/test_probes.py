@@ -137,6 +137,39 @@ def test_the_link_to_a_product_shows_the_product(tea: Product) -> None:
     assert meta("/products/tea/") == without_image(TEA)
 
 
+@pytest.mark.parametrize(
+    "pathname",
+    [
+        "/products/tea",
+        "/products/tea/?ref=alice",
+        "/products/tea?ref=alice",
+        "/products/tea/#reviews",
+        "/products/te%61/",
+        "http://testserver/products/tea/",
+        "https://TESTSERVER/products/tea?ref=alice#reviews",
+        "https://testserver:443/products/tea/",
+    ],
+)
+def test_a_link_as_people_share_it_shows_the_product(tea: Product, pathname: str) -> None:
+    assert meta(pathname) == without_image(TEA)
+
+
+@pytest.mark.parametrize(
+    "pathname",
+    [
+        "//elsewhere.example/products/tea/",
+        "https://elsewhere.example/products/tea",
+        "https://testserver@elsewhere.example/products/tea/",
+        "http://[/products/tea/",
+        "?/products/tea/",
+        "#/products/tea/",
+        "/products/tea//",
+    ],
+)
+def test_a_link_that_leads_elsewhere_shows_the_shop(tea: Product, pathname: str) -> None:
+    assert meta(pathname) == without_image(SHOP)
+
+
 def test_a_product_is_shown_with_its_first_picture(tea: Product) -> None:
     size = {"width": 3, "height": 2}
     Picture.objects.create(product=tea, image="field.png", alt="The field", position=2, **size)

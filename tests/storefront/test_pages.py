@@ -63,6 +63,51 @@ def verdict(page: Page, order: Order) -> str:
 # Every page ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("typed", "page"),
+    [
+        ("/products/mug", "/products/mug/"),
+        ("/products/mug?ref=alice&ref=%C3%A9", "/products/mug/?ref=alice&ref=%C3%A9"),
+        ("/orders", "/orders/"),
+        ("/orders/XXXX-XXXX-XX", "/orders/XXXX-XXXX-XX/"),
+        ("/basket?line=mug:1", "/basket/?line=mug:1"),
+        ("/c/home", "/c/home/"),
+        ("/downloads/a:b?c", "/downloads/a:b/?c"),
+    ],
+)
+def test_an_address_without_its_last_slash_leads_to_the_page(method: str, typed: str, page: str) -> None:
+    answer = Client().generic(method, typed)
+
+    assert (answer.status_code, answer["Location"]) == (301, page)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example",
+        "//evil.example/products/mug",
+        "///orders",
+        "/products",
+        "/products/no/such",
+        "/fragments/orders",
+        "/api/products",
+        "/payments/approve/x",
+    ],
+)
+def test_no_other_address_is_redirected(path: str) -> None:
+    # The client itself would take what follows two slashes for a host.
+    assert Client().get("/", PATH_INFO=path).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/products/mug", "/basket", "/orders", "/payments/approve", "/user/signin"])
+def test_only_reading_is_redirected(method: str, path: str) -> None:
+    answer = Client().generic(method, path, "{}", content_type="application/json")
+
+    assert "Location" not in answer
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_sets_no_cookie_and_may_be_framed_by_pi_alone(alice: Page, path: str) -> None:
     answer = Client().get(path)
