@@ -15,8 +15,10 @@ from django.utils.html import format_html
 from catalog import stock
 from catalog.admin import publishing
 from catalog.admin.filters import (
+    CategoryFilter,
     ProductSoldOutFilter,
     SoldFilter,
+    StrictListMixin,
     VariantOfCodesFilter,
     VariantSoldOutFilter,
 )
@@ -38,7 +40,7 @@ MAX_NAMED_CODES = 10
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin[Category]):
+class CategoryAdmin(StrictListMixin, ModelAdmin[Category]):
     form = SharedForm
     list_display = ("name", "slug", "products")
     search_fields = ("name", "slug")
@@ -84,11 +86,11 @@ class PictureInline(TabularInline[Picture, Product]):
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin[Product]):
+class ProductAdmin(StrictListMixin, ModelAdmin[Product]):
     form = SharedForm
     list_display = ("thumbnail", "name", "category", "price", "stock", "published")
     list_display_links = ("thumbnail", "name")
-    list_filter = ("published", "category", ProductSoldOutFilter, "variants__delivery")
+    list_filter = ("published", ("category", CategoryFilter), ProductSoldOutFilter, "variants__delivery")
     list_select_related = ("category",)
     list_per_page = 50
     search_fields = ("name", "description", "variants__sku")
@@ -158,10 +160,16 @@ class ProductAdmin(ModelAdmin[Product]):
 
 
 @admin.register(Variant)
-class VariantAdmin(ModelAdmin[Variant]):
+class VariantAdmin(StrictListMixin, ModelAdmin[Variant]):
     form = VariantForm
     list_display = ("sku", "name", "price_in_pi", "available", "reserved", "on_hand", "sold_as", "published")
-    list_filter = ("product__published", VariantSoldOutFilter, "delivery", "tracked", "product__category")
+    list_filter = (
+        "product__published",
+        VariantSoldOutFilter,
+        "delivery",
+        "tracked",
+        ("product__category", CategoryFilter),
+    )
     list_select_related = ("product",)
     list_per_page = 50
     search_fields = ("sku", "option", "product__name")
@@ -252,7 +260,7 @@ class VariantAdmin(ModelAdmin[Variant]):
 
 
 @admin.register(DeliveryCode)
-class DeliveryCodeAdmin(ModelAdmin[DeliveryCode]):
+class DeliveryCodeAdmin(StrictListMixin, ModelAdmin[DeliveryCode]):
     """Codes are added on the page of their variant; here staff find them and withdraw unsold ones."""
 
     list_display = ("masked", "variant", "sold_at")

@@ -22,6 +22,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from catalog.admin.filters import StrictListMixin
 from catalog.admin.forms import FreshField
 from payments.admin.actions import StaffAction, attempt
 from payments.models import Event, EventKind, Order, PiPayment, Refund, WithNotice
@@ -68,7 +69,7 @@ class AttentionForm(ModelForm[Any]):
         return str(self.cleaned_data["attention"])
 
 
-class StaffAdmin(ModelAdmin[Row]):
+class StaffAdmin(StrictListMixin, ModelAdmin[Row]):
     """Read-only, with buttons on the page of a row and actions on lists; both lead to `carry_out`."""
 
     staff_actions: ClassVar[tuple[StaffAction, ...]] = ()
@@ -245,9 +246,10 @@ class NeedsFilter(admin.SimpleListFilter):
         return [(name, label) for name, (label, _) in self.conditions.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in self.conditions:
+        if self.value() is None:
             return queryset
-        return queryset.filter(self.conditions[str(self.value())][1]())
+        condition = self.conditions.get(str(self.value()))
+        return queryset.filter(condition[1]()) if condition else queryset.none()
 
 
 # What several of them show -----------------------------------------------------------------------------

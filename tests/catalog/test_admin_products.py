@@ -361,6 +361,41 @@ def test_variants_are_searched_and_filtered(admin_client: Client, query, expecte
     assert [each.sku for each in page.context["cl"].result_list] == expected
 
 
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        ("product", {"stock": "nonsense"}),
+        ("product", {"published__exact": "nonsense"}),
+        ("product", {"category__id__exact": "nonsense"}),
+        ("product", {"category__id__exact": "987654"}),
+        ("product", {"variants__delivery__exact": "nonsense"}),
+        ("variant", {"stock": ""}),
+        ("variant", {"tracked__exact": "2"}),
+        ("variant", {"product__published__exact": "maybe"}),
+        ("variant", {"product__category__id__exact": "987654"}),
+        ("deliverycode", {"sold": "nonsense"}),
+        ("deliverycode", {"sku": "nonsense"}),
+        ("category", {"nonsense": "1"}),
+    ],
+    ids=str,
+)
+def test_an_unknown_filter_shows_nothing_and_says_so(admin_client: Client, model, query):
+    codes("AAA", of=product("Mug"))
+
+    page = admin_client.get(address(model, "changelist"), query)
+
+    assert list(page.context["cl"].result_list) == []
+    assert told(page) == ["This list has no such filter, so it shows nothing."]
+
+
+def test_products_are_filtered_by_their_only_category(admin_client: Client):
+    mug = variant().product
+
+    page = admin_client.get(address("product", "changelist"), {"category__id__exact": mug.category_id})
+
+    assert (list(page.context["cl"].result_list), told(page)) == ([mug], [])
+
+
 def cells(page) -> list[list[str]]:
     rows = re.findall(r"<tr>(.*?)</tr>", page.text.split("<tbody>")[1], re.DOTALL)
     return [[re.sub(r"<.*?>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row)] for row in rows]
