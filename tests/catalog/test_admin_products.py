@@ -396,6 +396,16 @@ def test_products_are_filtered_by_their_only_category(admin_client: Client):
     assert (list(page.context["cl"].result_list), told(page)) == ([mug], [])
 
 
+@pytest.mark.parametrize("name", ["iPad sleeve", "élan", "x"])
+def test_a_message_names_a_product_as_it_is_written(admin_client: Client, name: str):
+    shown = variant(product(name, slug="shown", published=False)).product
+
+    page = act(admin_client, "product", "publish", shown)
+
+    assert told(page) == [f"{name} is published."]
+    assert f'<li class="success">{name} is published.</li>' in page.text
+
+
 def cells(page) -> list[list[str]]:
     rows = re.findall(r"<tr>(.*?)</tr>", page.text.split("<tbody>")[1], re.DOTALL)
     return [[re.sub(r"<.*?>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row)] for row in rows]

@@ -347,3 +347,15 @@ def test_after_back_no_browser_types_the_old_note_again(alice: Page, clerk: Clie
 
     boxes = re.findall('<[^>]* name="(?:initial-)?attention"[^>]*>', page)
     assert ['autocomplete="off"' in box for box in boxes] == [True, True]
+
+
+@pytest.mark.parametrize("identifier", ["aBcDeFgHiJkLmNoPqRsTuVwXyZ12", "x", "y-z_0"])
+def test_the_identifier_of_a_payment_is_shown_as_it_is(alice: Page, identifier: str) -> None:
+    payment = alice.buy({"mug": 1}).payments.get()
+    PiPayment.objects.filter(pk=payment.pk).update(identifier=identifier)
+    payment.refresh_from_db()
+
+    told = text_of(chief().post(action_url(payment, "ask_pi"), follow=True))
+
+    assert f" {identifier}: " in told
+    assert f"Pi payment {identifier} " in told
