@@ -226,7 +226,7 @@ SHIP = StaffAction(
     permission="payments.ship_order",
     act=_ship,
     fits=lambda order: order.status == OrderStatus.PAID,
-    explanation="Marks the parcels as shipped and the order as fulfilled. Confirm once they have left.",
+    explanation="Marks the items as shipped and the order as fulfilled. Confirm once they have left.",
     note_label="Tracking number or other note (optional)",
 )
 HONOUR = StaffAction(

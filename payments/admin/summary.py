@@ -110,8 +110,9 @@ def _reserved(order: Order, money: Sums) -> str:
 
 
 def _paid(order: Order, money: Sums) -> str:
-    waiting = sum(1 for line in order.lines.all() if line.delivered_at is None)
-    return f"{_how_paid(money)}. {_count(waiting, 'parcel')} to ship."
+    # Units: how many parcels they fill, only those know who pack them.
+    waiting = sum(line.quantity for line in order.lines.all() if line.delivered_at is None)
+    return f"{_how_paid(money)}. {_count(waiting, 'item')} to ship."
 
 
 def _fulfilled(order: Order, money: Sums) -> str:

@@ -100,7 +100,7 @@ def _requested(page: Page) -> Refund:
 
 
 CASES = (
-    Case("ask_pi", "ask_pi", _signed, "paid", "Paid. 1 parcel to ship."),
+    Case("ask_pi", "ask_pi", _signed, "paid", "Paid. 1 item to ship."),
     Case("ship", "ship_order", _paid, "fulfilled", "Paid, and everything is delivered."),
     Case("honour", "honour_order", _in_review, "fulfilled", "Paid, and everything is delivered."),
     Case("cancel_order", "cancel_order", _being_paid, "cancelled", "Cancelled; nothing was paid."),
@@ -307,8 +307,8 @@ def _unpaid(page: Page) -> Order:
         ("ship", _going_back, "Its money is on its way back to the buyer: the goods must stay here."),
         ("ship", _unpaid, "Only a paid order can be shipped; this one is waiting for payment."),
         ("honour", _paid, "Only an order in review can be honoured; this one is paid."),
-        ("cancel_order", _paid, "It can no longer be cancelled. Paid. 1 parcel to ship."),
-        ("cancel_order", _signed, "It can no longer be cancelled. Paid. 1 parcel to ship."),
+        ("cancel_order", _paid, "It can no longer be cancelled. Paid. 1 item to ship."),
+        ("cancel_order", _signed, "It can no longer be cancelled. Paid. 1 item to ship."),
         ("flag_refund", _flagged, "There is nothing left to refund."),
         ("flag_refund", _unpaid, "There is nothing left to refund."),
         ("flag_refund", _payment_of(_flagged), "There is nothing left to refund."),
@@ -395,7 +395,7 @@ def test_a_cancelled_payment_that_pi_forgot_does_not_stop_the_others(alice: Page
 
     response = chief().post(action_url(order, "ask_pi"), follow=True)
 
-    assert messages_of(response) == [f"{order}: Paid. 1 parcel to ship."]
+    assert messages_of(response) == [f"{order}: Paid. 1 item to ship."]
 
 
 def test_a_failed_payment_does_not_stop_the_others(alice: Page) -> None:
@@ -466,7 +466,7 @@ def test_each_row_of_a_list_is_told(alice: Page, bob: Page) -> None:
     until = f"{waiting.reserved_until:%H:%M} UTC"
     assert sorted(messages_of(response)) == sorted(
         [
-            f"{signed}: Paid. 1 parcel to ship.",
+            f"{signed}: Paid. 1 item to ship.",
             f"{waiting}: The buyer is paying. The goods are held until {until}.",
         ]
     )
@@ -491,7 +491,7 @@ def test_an_action_on_a_list_is_confirmed_first(alice: Page, bob: Page) -> None:
 
     response = act(client, Order, "ship", first, second)
 
-    assert "Marks the parcels as shipped" in text_of(response)
+    assert "Marks the items as shipped" in text_of(response)
     assert {row for row, _, _ in response.context["rows"]} == {first, second}
     assert everything() == before
 

@@ -53,7 +53,7 @@ def test_an_order_on_the_list_says_what_is_true(alice: Page, viewer: Client) -> 
 
     text = text_of(viewer.get(list_url(Order)))
 
-    assert f"{order} paid 1.5 π Paid. 1 parcel to ship. The buyer called. alice" in text
+    assert f"{order} paid 1.5 π Paid. 1 item to ship. The buyer called. alice" in text
 
 
 def test_a_payment_on_the_list_says_what_is_true(alice: Page, viewer: Client) -> None:

@@ -321,7 +321,7 @@ def test_a_message_waits_until_it_is_read(alice: Page) -> None:
 
     response = client.get(page_url(order))
 
-    assert messages_of(response) == [f"{order}: Paid. 1 parcel to ship."]
+    assert messages_of(response) == [f"{order}: Paid. 1 item to ship."]
 
 
 def test_a_refund_that_is_approved_offers_no_rejection(alice: Page) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from payments.admin import summary
 from payments.models import Order, PiPayment
+from tests.catalog.goods import product, variant
 from tests.payments import stories
 from tests.payments.page import Page
 
@@ -29,11 +30,11 @@ pytestmark = pytest.mark.django_db
             stories.signed,
             "The buyer has signed, but Pi has not completed the payment yet. Wait, or ask Pi again.",
         ),
-        (stories.paid, "Paid. 1 parcel to ship."),
-        (stories.paid_twice, "Paid. 1 parcel to ship. A refund of 1.5 π is requested."),
+        (stories.paid, "Paid. 2 items to ship."),
+        (stories.paid_twice, "Paid. 1 item to ship. A refund of 1.5 π is requested."),
         (
             stories.paid_twice_and_rejected,
-            "Paid. 1 parcel to ship. The buyer paid 1.5 π too much: flag it for refund.",
+            "Paid. 1 item to ship. The buyer paid 1.5 π too much: flag it for refund.",
         ),
         (
             stories.asked_back,
@@ -43,7 +44,7 @@ pytestmark = pytest.mark.django_db
             stories.going_back,
             "Paid, but the money is on its way back: do not ship. A refund of 1.5 π is on its way.",
         ),
-        (stories.failed_to_go_back, "Paid. 1 parcel to ship. A refund of 1.5 π has failed."),
+        (stories.failed_to_go_back, "Paid. 1 item to ship. A refund of 1.5 π has failed."),
         (stories.fulfilled, "Paid, and everything is delivered."),
         (
             stories.unused,
@@ -63,11 +64,11 @@ pytestmark = pytest.mark.django_db
         ),
         (
             stories.honoured_for_too_little,
-            "Counts as paid, although only 0.5 π arrived. 1 parcel to ship.",
+            "Counts as paid, although only 0.5 π arrived. 1 item to ship.",
         ),
         (
             stories.honoured_without_money,
-            "Counts as paid, although nothing arrived. 1 parcel to ship.",
+            "Counts as paid, although nothing arrived. 1 item to ship.",
         ),
         (
             stories.honoured_without_money_and_delivered,
@@ -139,11 +140,24 @@ def test_every_status_of_an_order_has_a_sentence(alice: Page) -> None:
         assert summary.describe_order(order)
 
 
-def test_two_parcels_wait(alice: Page) -> None:
-    order = stories.paid(alice)
-    order.lines.update(delivered_at=None)
+@pytest.mark.parametrize(
+    ("quantities", "items"),
+    [([1], "1 item"), ([3], "3 items"), ([1, 1], "2 items"), ([2, 1, 4], "7 items"), ([1] * 9, "9 items")],
+    ids=str,
+)
+def test_what_waits_is_counted_in_units_not_in_parcels(
+    alice: Page, quantities: list[int], items: str
+) -> None:
+    goods = {variant(product(f"Plate{number}"), on_hand=9): count for number, count in enumerate(quantities)}
+    order = alice.buy({plate.sku: count for plate, count in goods.items()})
 
-    assert summary.describe_order(order) == "Paid. 2 parcels to ship."
+    assert summary.describe_order(order) == f"Paid. {items} to ship."
+
+
+def test_what_is_delivered_does_not_wait(alice: Page) -> None:
+    order = alice.buy({"mug": 2, "book": 1, "voucher": 3})
+
+    assert summary.describe_order(order) == "Paid. 2 items to ship."
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def told(page: Page, order: Order) -> Told:
     )
 
 
-SHIPS = "(Paid|Counts as paid, although .* arrived)[.] 1 parcel to ship"
+SHIPS = "(Paid|Counts as paid, although .* arrived)[.] [12] items? to ship"
 PAYING = "The (buyer is paying|goods are held)"
 UNDECIDED = "Needs review: .* Hand the goods over|.*, but .* arrived that cannot pay for it"
 DELIVERED = "(Paid|Counts as paid, although .* arrived), and everything is delivered"
