@@ -5,7 +5,7 @@ Reads only what it is given; lists prefetch `READ_BY_VERDICT`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,9 +15,11 @@ from payments.domain.verdict import Verdict, verdict_of
 from payments.models import Order, PiPayment, Refund
 from payments.money import in_pi, paid, refunded
 from payments.statuses import (
+    LIVE,
     REFUND_UNDER_WAY,
     UNPAID,
     WITH_GOODS,
+    Notice,
     OrderStatus,
     PaymentStatus,
     RefundStatus,
@@ -88,6 +90,8 @@ def describe_payment(payment: PiPayment) -> str:
         sentence = f"Refused ({payment.refusal}); it is about to be cancelled at Pi."
     elif payment.status == PaymentStatus.CANCELLED and payment.refusal:
         sentence = f"Refused ({payment.refusal}) and cancelled: nothing was charged."
+    if _is_missing(payment):
+        sentence = _MISSING[payment.status]
     if payment.status == PaymentStatus.COMPLETED and payment.order is None:
         sentence = "Completed, but it belongs to no order: the money must go back."
     return " ".join([sentence, *_refund_sentences(list(payment.refunds.all()))])
@@ -104,9 +108,22 @@ def _sold_out(order: Order, money: Sums) -> str:
 
 
 def _reserved(order: Order, money: Sums) -> str:
+    if _are_missing(order, LIVE):
+        return (
+            "Pi no longer shows the buyer's payment, and the goods are still held for it. "
+            "Ask Pi again, or close the payment as missing."
+        )
     if order.reserved_until is not None and order.reserved_until <= timezone.now():
         return "The goods are held past their time. They go back to stock once Pi has cancelled the payment."
     return f"The buyer is paying. The goods are held until {_clock(order)}."
+
+
+def _finishing(order: Order, money: Sums) -> str:
+    if _are_missing(order, (PaymentStatus.SUBMITTED,)):
+        return (
+            "The buyer has signed, but Pi no longer shows the payment. Look on the chain, and ask Pi again."
+        )
+    return "The buyer has signed, but Pi has not completed the payment yet. Wait, or ask Pi again."
 
 
 def _paid(order: Order, money: Sums) -> str:
@@ -151,6 +168,7 @@ _ORDERS: dict[Verdict, Callable[[Order, Sums], str]] = {
     Verdict.PENDING: _pending,
     Verdict.SOLD_OUT: _sold_out,
     Verdict.SIGNATURE: _reserved,
+    Verdict.FINISHING: _finishing,
     Verdict.PAID: _paid,
     Verdict.FULFILLED: _fulfilled,
     Verdict.REVIEW: _in_review,
@@ -159,9 +177,6 @@ _ORDERS: dict[Verdict, Callable[[Order, Sums], str]] = {
 }
 
 _PLAIN_ORDERS: dict[Verdict, str] = {
-    Verdict.FINISHING: (
-        "The buyer has signed, but Pi has not completed the payment yet. Wait, or ask Pi again."
-    ),
     Verdict.REFUND_REQUESTED: "Paid, but do not ship: decide on the refund first.",
     Verdict.EXPIRED: "Expired: nobody paid in time.",
     Verdict.CANCELLED: "Cancelled; nothing was paid.",
@@ -177,6 +192,31 @@ _PAYMENTS: dict[str, str] = {
     PaymentStatus.CANCELLED: "Cancelled: nothing was charged.",
     PaymentStatus.FAILED: "Pi shows a transaction but does not verify it: ask again, and look on the chain.",
 }
+
+# Of payments that Pi no longer shows: our status tells only what we knew last.
+_MISSING: dict[str, str] = {
+    PaymentStatus.CREATED: "Pi no longer shows it. No goods are held. Ask Pi again, or close it as missing.",
+    PaymentStatus.APPROVING: (
+        "Pi no longer shows it. We had not heard whether Pi received our approval, and goods are held. "
+        "Ask Pi again, or close it as missing."
+    ),
+    PaymentStatus.APPROVED: (
+        "Pi no longer shows it. We had approved it, and goods are held. Ask Pi again, or close it as missing."
+    ),
+    PaymentStatus.SUBMITTED: (
+        "Pi no longer shows it, although the buyer had signed: look on the chain, and ask Pi again."
+    ),
+}
+
+
+def _is_missing(payment: PiPayment) -> bool:
+    return payment.notice == Notice.NOT_SHOWN and payment.status in _MISSING
+
+
+def _are_missing(order: Order, statuses: Container[str]) -> bool:
+    """Return whether Pi no longer shows any of the order's payments in these statuses."""
+    expected = [payment for payment in order.payments.all() if payment.status in statuses]
+    return bool(expected) and all(_is_missing(payment) for payment in expected)
 
 
 def _refund_sentences(refunds: list[Refund]) -> list[str]:

@@ -379,7 +379,7 @@ def test_a_payment_that_pi_does_not_know_is_named(alice: Page) -> None:
     of_payment = client.post(action_url(order.payments.get(), "ask_pi"), follow=True)
 
     assert messages_of(of_order)[0].startswith(
-        f"{order}: Pi does not know payment {identifier}. The buyer is"
+        f"{order}: Pi does not know payment {identifier}. Pi no longer shows the buyer's payment"
     )
     assert messages_of(of_payment) == [f"{identifier}: Pi does not know this payment."]
 

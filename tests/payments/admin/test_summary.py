@@ -8,10 +8,14 @@ from decimal import Decimal
 import pytest
 
 from payments.admin import summary
+from payments.domain.settle import UnknownPayment, settle
 from payments.models import Order, PiPayment
+from payments.pi.client import PiClient
+from payments.statuses import Notice
 from tests.catalog.goods import product, variant
 from tests.payments import stories
 from tests.payments.page import Page
+from tests.payments.situations import CAROL
 
 pytestmark = pytest.mark.django_db
 
@@ -236,3 +240,85 @@ def test_a_payment_in_one_sentence(alice: Page, story: Callable[[Page], object],
     story(alice)
 
     assert summary.describe_payment(PiPayment.objects.get()) == sentence
+
+
+ASK_OR_CLOSE = "Ask Pi again, or close it as missing."
+MISSING = (
+    "Pi no longer shows the buyer's payment, and the goods are still held for it. Ask Pi again, or close the "
+    "payment as missing."
+)
+
+
+def _approving(page: Page) -> None:
+    identifier = page.create_payment(page.order({"mug": 1}))
+    page.pi.faults.add("down", path="approve")
+    page.approve(identifier, expect=503)
+
+
+def _forget(page: Page) -> None:
+    """Have Pi forget the payment, and the shop find out."""
+    page.pi.reset()
+    with pytest.raises(UnknownPayment):
+        settle(PiPayment.objects.get(), pi=PiClient(seconds=9), by=CAROL)
+
+
+@pytest.mark.parametrize(
+    ("story", "sentence"),
+    [
+        (
+            _refused_and_still_open,
+            f"Pi no longer shows it. No goods are held. {ASK_OR_CLOSE}",
+        ),
+        (
+            _approving,
+            (
+                "Pi no longer shows it. We had not heard whether Pi received our approval, and goods are "
+                f"held. {ASK_OR_CLOSE}"
+            ),
+        ),
+        (
+            stories.reserved,
+            f"Pi no longer shows it. We had approved it, and goods are held. {ASK_OR_CLOSE}",
+        ),
+        (
+            stories.signed,
+            "Pi no longer shows it, although the buyer had signed: look on the chain, and ask Pi again.",
+        ),
+        (stories.paid, "Completed: the money is ours."),
+    ],
+)
+def test_a_payment_that_pi_has_forgotten(alice: Page, story: Callable[[Page], object], sentence: str) -> None:
+    story(alice)
+    _forget(alice)
+
+    assert summary.describe_payment(PiPayment.objects.get()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("story", "sentence"),
+    [
+        (stories.reserved, MISSING),
+        (stories.reserved_too_long, MISSING),
+        (
+            stories.signed,
+            "The buyer has signed, but Pi no longer shows the payment. Look on the chain, and ask Pi again.",
+        ),
+    ],
+)
+def test_an_order_whose_payment_pi_has_forgotten(
+    alice: Page, story: Callable[[Page], Order], sentence: str
+) -> None:
+    order = story(alice)
+    _forget(alice)
+
+    assert summary.describe_order(order) == sentence
+
+
+def test_a_forgotten_payment_that_pi_shows_again_is_headed_as_before(alice: Page) -> None:
+    stories.reserved(alice)
+    before = summary.describe_payment(PiPayment.objects.get())
+    PiPayment.objects.update(notice=Notice.NOT_SHOWN)
+
+    settle(PiPayment.objects.get(), pi=PiClient(seconds=9), by=CAROL)
+
+    assert summary.describe_payment(PiPayment.objects.get()) == before
