@@ -93,16 +93,16 @@ class Phone:
 
     def go_back(self) -> None:
         """Go one step back in the shop's history."""
-        self._frame().evaluate("history.back()")
+        self.frame().evaluate("history.back()")
 
     def change_size(self, width: int, text: str) -> None:
         """Make the screen `width` pixels wide, and set the size of its text, as in "200%"."""
         self.page.set_viewport_size(SIZE | {"width": width})
-        shop = self._frame()
+        shop = self.frame()
         shop.wait_for_function("width => window.innerWidth === width", arg=width)
         shop.evaluate("text => { document.documentElement.style.fontSize = text; }", text)
 
-    def _frame(self) -> Frame:
+    def frame(self) -> Frame:
         return next(frame for frame in self.page.frames if frame.url.startswith(self.shop))
 
     def _listen(self, message: ConsoleMessage) -> None:

@@ -56,6 +56,31 @@ def test_a_buyer_pays_for_one_product_in_a_few_taps_without_a_cookie(phone: Phon
     assert (phone.complaints, phone.cookies, phone.context.cookies()) == ([], [], [])
 
 
+# Replaces every text that is not marked, as a browser's translator does, and keeps what is copied.
+TRANSLATE = """
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode()); )
+    if (node.data.trim() && !node.parentElement.closest("[translate=no]")) node.data = "перевод";
+  navigator.clipboard.writeText = async (text) => (window.copied = text);
+"""
+
+
+def test_a_translated_receipt_shows_and_copies_the_code_that_was_bought(phone: Phone) -> None:
+    app = phone.sign_in()
+    app.get_by_role("link", name="Voucher").click()
+    app.get_by_role("button", name="Buy now").click()
+    phone.pay()
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    frame = phone.frame()
+
+    frame.evaluate(f"() => {{ {TRANSLATE} }}")
+    app.locator("[data-copy='CODE-000']").click()
+
+    expect(app.get_by_text("CODE-000")).to_be_visible()
+    expect(app.get_by_text("Copied")).to_be_visible()
+    assert frame.evaluate("window.copied") == "CODE-000"
+
+
 def test_a_buyer_pays_for_a_basket_of_different_goods(phone: Phone) -> None:
     book = Path(django_settings.DOWNLOADS_ROOT) / "goods" / "book.pdf"
     book.parent.mkdir(parents=True, exist_ok=True)

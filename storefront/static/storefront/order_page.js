@@ -43,16 +43,23 @@ function intoBasket(quantities) {
   visit("/basket/");
 }
 
-// The clipboard may be closed to framed pages; then the code is at least selected.
+// Copies what the server sent, not what the page shows: a translator may have changed that. The clipboard may
+// be closed to framed pages; then the older way is tried, and at last the code is selected.
 async function copy(button) {
-  const code = document.getElementById(button.dataset.copy);
+  const text = button.dataset.copy;
   const words = button.textContent;
-  const done = await navigator.clipboard.writeText(code.textContent).then(() => true, () => copySelected(code));
+  const done = await navigator.clipboard.writeText(text).then(() => true, () => copySelected(text));
+  if (!done) window.getSelection().selectAllChildren(button.previousElementSibling);
   button.textContent = done ? "Copied" : "Selected";
   setTimeout(() => (button.textContent = words), 2000);
 }
 
-function copySelected(code) {
-  window.getSelection().selectAllChildren(code);
-  return document.execCommand("copy");
+function copySelected(text) {
+  const field = Object.assign(document.createElement("textarea"), { value: text });
+  Object.assign(field.style, { position: "fixed", opacity: 0 });
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
 }
