@@ -44,6 +44,10 @@ class Declined(Exception):
     """This cannot be done as things stand; the text says why, for people. Nothing was changed."""
 
 
+class AlreadyShipped(Declined):
+    """Somebody has shipped the order before. What was noted now is kept; nothing else was changed."""
+
+
 def honour(order: Order, *, by: Author, note: str = "") -> Order:
     """Mark an order in review paid, and take and deliver its goods, on the word of staff.
 
@@ -74,21 +78,30 @@ def honour(order: Order, *, by: Author, note: str = "") -> Order:
 def ship(order: Order, *, by: Author, note: str = "") -> Order:
     """Note that the parcels of a paid order have left. Once nothing else waits, the order is fulfilled.
 
-    Harmless to repeat. Raise Declined when the order is not paid, or a refund of its money is requested or
-    under way: unlike `honour`, this withdraws no request.
+    Harmless to repeat. Raise AlreadyShipped when a colleague was faster and there is a note; it is kept.
+    Raise Declined when the order is not paid, or a refund of its money is requested or under way: unlike
+    `honour`, this withdraws no request.
     """
     with _locked(order) as case:
-        if case.order.status == OrderStatus.FULFILLED:
-            return case.order
-        if case.order.status != OrderStatus.PAID:
-            raise Declined(f"Only a paid order can be shipped; this one is {_status(case.order)}.")
-        case.decline_if_money_leaves()
-        case.decline_if_money_is_asked_back()
-        waiting = case.order.lines.filter(variant__delivery=Delivery.PHYSICAL, delivered_at=None)
-        waiting.update(delivered_at=timezone.now())
-        record(case.order, EventKind.NOTED, by=by, note=f"shipped {note}".strip())
-        fulfil_if_complete(case.order, by=by)
+        is_late = case.order.status == OrderStatus.FULFILLED
+        if is_late and note:
+            record(case.order, EventKind.NOTED, by=by, note=f"after it was shipped: {note}")
+        elif not is_late:
+            _ship(case, by=by, note=note)
+    if is_late and note:
+        raise AlreadyShipped("It was shipped already. The timeline keeps your note, too: compare the two.")
     return case.order
+
+
+def _ship(case: _Case, *, by: Author, note: str) -> None:
+    if case.order.status != OrderStatus.PAID:
+        raise Declined(f"Only a paid order can be shipped; this one is {_status(case.order)}.")
+    case.decline_if_money_leaves()
+    case.decline_if_money_is_asked_back()
+    waiting = case.order.lines.filter(variant__delivery=Delivery.PHYSICAL, delivered_at=None)
+    waiting.update(delivered_at=timezone.now())
+    record(case.order, EventKind.NOTED, by=by, note=f"shipped {note}".strip())
+    fulfil_if_complete(case.order, by=by)
 
 
 def close_missing(payment: PiPayment, *, pi: PiClient, by: Author, note: str = "") -> PiPayment:

@@ -58,6 +58,23 @@ def test_shipping_twice_changes_nothing(alice: Page) -> None:
     assert everything() == before
 
 
+@pytest.mark.parametrize("first", ["RR111111111GB", ""])
+def test_a_second_tracking_number_is_kept_and_its_author_told(alice: Page, first: str) -> None:
+    order = alice.buy({"mug": 1})
+    decisions.ship(order, by=BY, note=first)
+
+    with pytest.raises(
+        decisions.AlreadyShipped, match=r"^It was shipped already\. The timeline keeps your note"
+    ):
+        decisions.ship(order, by=Author("staff dora", "ship"), note="RR222222222GB")
+
+    notes = list(order.events.filter(kind="noted").values_list("actor", "note"))
+    assert notes == [
+        ("staff carol", f"shipped {first}".strip()),
+        ("staff dora", "after it was shipped: RR222222222GB"),
+    ]
+
+
 def test_shipping_is_declined_while_the_money_goes_back(alice: Page) -> None:
     order = alice.buy({"mug": 1})
     approve(refunds.flag_for_refund(order.payments.get(), reason="changed my mind", by=CAROL))
