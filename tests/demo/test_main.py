@@ -48,7 +48,7 @@ def test_a_port_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(SystemExit) as refusal:
         demo.main()
 
-    assert refusal.value.code == "PORT is 'http': set it to a whole number, at least 1."
+    assert refusal.value.code == "PORT is no such number: set it to a whole one, at least 1."
 
 
 def log_in(name: str, password: str) -> str:

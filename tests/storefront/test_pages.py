@@ -73,7 +73,6 @@ def verdict(page: Page, order: Order) -> str:
         ("/orders/XXXX-XXXX-XX", "/orders/XXXX-XXXX-XX/"),
         ("/basket?line=mug:1", "/basket/?line=mug:1"),
         ("/c/home", "/c/home/"),
-        ("/downloads/a:b?c", "/downloads/a:b/?c"),
     ],
 )
 def test_an_address_without_its_last_slash_leads_to_the_page(method: str, typed: str, page: str) -> None:
@@ -91,6 +90,7 @@ def test_an_address_without_its_last_slash_leads_to_the_page(method: str, typed:
         "/products",
         "/products/no/such",
         "/fragments/orders",
+        "/downloads/a:b",
         "/api/products",
         "/payments/approve/x",
     ],
