@@ -110,9 +110,10 @@ $(VENV)/python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# The pins are complete (`make lock`), so pip need not look for what they need in turn.
 $(VENV)/requirements $(VENV)/requirements-dev $(VENV)/requirements-mutants: $(VENV)/%: %.txt $(VENV)/python
 	@echo "Installing $< …"
-	@$(IN_VENV) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(IN_VENV) -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes --requirement $<
 	@touch $@
 
 .env:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -14,10 +15,11 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from tests.conftest import belongs_here
+from tests.conftest import LOOK_AT_PAGES, belongs_here
 from tests.payments.page import Page
 from tests.postgres import USER, Server
 
+ROOT = Path(__file__).parent.parent
 BUYERS = 50
 
 # The value that SQLite shows for `synchronous=FULL`.
@@ -120,6 +122,11 @@ def test_a_test_that_opens_the_database_runs_on_both(request: pytest.FixtureRequ
 
 def test_a_fixture_that_opens_the_database_counts_too(request: pytest.FixtureRequest, alice: Page) -> None:
     assert runs_on(request) == ["sqlite", "postgres"]
+
+
+@pytest.mark.parametrize("path", LOOK_AT_PAGES)
+def test_the_tests_that_look_at_pages_exist(path: str) -> None:
+    assert (ROOT / path).exists()
 
 
 @pytest.mark.sqlite
