@@ -41,7 +41,7 @@ test-sqlite test-postgres: $(VENV)/requirements-dev
 
 test-browser: $(VENV)/requirements-dev
 	@$(IN_VENV) -m tests.browser.ensure_chromium
-	TEST_DATABASE=sqlite $(IN_VENV) -m pytest --numprocesses auto tests/browser $(ARGS)
+	TEST_DATABASE=sqlite $(IN_VENV) -m pytest --numprocesses 3 --dist worksteal tests/browser $(ARGS)
 
 # Without a rule it ends well when it has found the harm.
 model: $(VENV)/requirements-dev
