@@ -9,9 +9,11 @@ import pytest
 
 from catalog.models import Variant
 from payments.audit import invariants
-from payments.domain import decisions, protocol, refunds
+from payments.domain import decisions, notices, protocol, refunds
+from payments.domain import settle as settlement
 from payments.models import DeliveredCode, Order, PiPayment, Refund
 from payments.moves import Author
+from payments.pi.client import PiRefused
 from tests.catalog.goods import counted
 from tests.payments.domain.test_races import at_once
 from tests.payments.page import Page
@@ -57,6 +59,43 @@ def test_a_parcel_is_shipped_once(alice: Page) -> None:
     assert Counter(results) == {"Order": 6}
     assert order.events.filter(after="fulfilled").count() == 1
     assert order.events.filter(kind="noted").count() == 1
+
+
+def test_tracking_numbers_noted_at_once_are_all_kept(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    numbers = [f"RR{n}" for n in range(6)]
+
+    results = at_once(*[told(lambda n=n: decisions.ship(order, by=by(n, "ship"), note=n)) for n in numbers])
+
+    assert Counter(results) == {"Order": 1, "AlreadyShipped": 5}
+    notes = order.events.filter(kind="noted").values_list("note", flat=True)
+    assert sorted(note.split()[-1] for note in notes) == numbers
+    assert order.events.filter(after="fulfilled").count() == 1
+    assert list(invariants.differences()) == []
+
+
+def test_a_notice_is_dismissed_once(alice: Page) -> None:
+    order = alice.buy({"mug": 1})
+    Order.objects.update(notice="unusable_money")
+    copies = [Order.objects.get() for _ in range(6)]
+
+    at_once(*[lambda row=row: notices.dismiss_notice(row, by=by("s", "dismiss_notice")) for row in copies])
+
+    assert Order.objects.get().notice == ""
+    assert order.events.filter(cause="dismiss_notice").count() == 1
+
+
+def test_a_doubt_begins_once(alice: Page) -> None:
+    _, identifier = alice.approved({"mug": 1})
+    copies = [PiPayment.objects.get() for _ in range(6)]
+    refusal = PiRefused("not_verified", "not yet")
+
+    began = at_once(
+        *[lambda row=row: settlement._doubted_since(row, refusal, by=by("s", "ask_pi")) for row in copies]
+    )
+
+    assert set(began) == {PiPayment.objects.get(identifier=identifier).doubted_at}
+    assert PiPayment.objects.get().events.filter(kind="noted").count() == 1
 
 
 def test_a_payment_is_flagged_once(alice: Page) -> None:
